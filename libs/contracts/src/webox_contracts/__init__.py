@@ -1,0 +1,1 @@
+"""What Webox services say to each other: event types and identity claims."""

@@ -1,0 +1,1 @@
+"""What every Webox service needs, with no business word in it."""

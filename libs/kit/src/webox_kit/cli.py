@@ -1,0 +1,139 @@
+"""The command line of a service: the same commands on a laptop, in compose and Kubernetes."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+from webox_kit.errors import ConfigurationError
+from webox_kit.logs import configure_logging
+
+DutiesFactory = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class ServiceCommands:
+    """Where a service's parts are, imported only by the command that needs them.
+
+    `settings` is the settings class; `app` and `duties` are `module:attribute`, the latter an
+    async context manager that takes the Runtime and yields the duties by name; `worker` is
+    `module:attribute` of a function that runs the Celery worker until it ends.
+    """
+
+    name: str
+    settings: str
+    app: str
+    duties: str
+    worker: str | None = None
+
+
+def service_cli(commands: ServiceCommands) -> click.Group:
+    """`api`, `events`, `migrate`, and `worker` where there is one."""
+
+    @click.group(name=f"webox-{commands.name}", help=f"Webox, the {commands.name} service.")
+    def main() -> None: ...
+
+    @main.command(help="Serve HTTP; migrates the database first.")
+    def api() -> None:
+        with _sentences():
+            _serve(commands)
+
+    @main.command(help="Publish and consume events, reconcile: the duties done by one process.")
+    def events() -> None:
+        with _sentences():
+            _load_settings(commands)
+            asyncio.run(_until_terminated(_do_duties(commands)))
+
+    @main.command(help="Bring the database to the newest migration, then end.")
+    def migrate() -> None:
+        with _sentences():
+            _load_settings(commands)
+            asyncio.run(_migrate(commands))
+
+    if commands.worker is not None:
+
+        @main.command(help="Run the Celery worker.")
+        def worker() -> None:
+            with _sentences():
+                _attribute(commands.worker or "")(_load_settings(commands))
+
+    return main
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """A configuration that cannot work ends the command with one sentence, not a traceback."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _attribute(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _load_settings(commands: ServiceCommands) -> Any:
+    settings = _attribute(commands.settings).load()
+    configure_logging(commands.name, settings.log_level)
+    return settings
+
+
+def _serve(commands: ServiceCommands) -> None:
+    import uvicorn  # noqa: PLC0415 - the other commands do without it
+
+    settings = _load_settings(commands)
+    app = _attribute(commands.app)(settings)
+    # Having shut down, uvicorn raises the signal it got once more, for whoever had it before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+    )
+
+
+async def _migrate(commands: ServiceCommands) -> None:
+    migrations = import_module("webox_kit.migrations")
+    runtime = _runtime(commands)
+    async with runtime.closing():
+        await migrations.migrate(runtime.database, runtime.package)
+
+
+async def _do_duties(commands: ServiceCommands) -> None:
+    duties = import_module("webox_kit.duties")
+    migrations = import_module("webox_kit.migrations")
+    runtime = _runtime(commands)
+    async with runtime.closing():
+        await migrations.wait_until_migrated(runtime.database, runtime.package)
+        async with _attribute(commands.duties)(runtime) as by_name:
+            await duties.Duties(runtime.database, runtime.name, by_name).run()
+
+
+def _runtime(commands: ServiceCommands) -> Any:
+    settings = _attribute(commands.settings).load()
+    return import_module("webox_kit.runtime").Runtime.create(commands.name, settings)
+
+
+async def _until_terminated(work: Any) -> None:
+    """Run `work` until SIGTERM or SIGINT, then let it clean up and end with success."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        sys.exit(0)

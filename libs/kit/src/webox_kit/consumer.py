@@ -1,0 +1,300 @@
+"""Takes events from streams into a service: each one has its effect exactly once.
+
+The inbox row commits with the effect, so that an event that comes again is dropped. One process
+consumes for a service at a time (a duty), under a stable consumer name, so that what a killed
+one left pending is simply read again first: no claiming between consumers is needed. (ids that
+are gone from the stream come back empty: they are acknowledged and counted as a gap.)
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from webox_contracts.events import Event, EventData, UnknownEventError
+from webox_kit.context import RequestContext, enter_request
+from webox_kit.database import Database, Session
+from webox_kit.dead_letters import reason_of, shape_of, type_of
+from webox_kit.event_tables import dead_letter, inbox
+from webox_kit.logs import get_logger
+from webox_kit.metrics import CONSUMED, DEAD_LETTERS, GAPS
+from webox_kit.outages import is_outage
+from webox_kit.streams import EVENT_FIELD, dead_letter_key, stream_key
+
+log = get_logger(__name__)
+
+MAX_ATTEMPTS = 5
+MAX_DEAD_IN_A_ROW = 20
+_BATCH = 200
+_BLOCK_MS = 1000
+_FIRST_RETRY_SECONDS = 0.1
+_OUTAGE_SECONDS = 1.0
+_KEPT_PAYLOAD_BYTES = 65_536
+_LARGEST_EVENT_BYTES = 1_048_576
+_FORGET_EVERY_SECONDS = 600.0
+# Past the block's own time nothing but a connection that died silently keeps an answer back.
+_ANSWER_SECONDS = 5.0
+_CONSUMER_NAME = "one"
+
+
+@dataclass(frozen=True)
+class ReceivedEvent:
+    """An event with its envelope and its data, parsed."""
+
+    envelope: Event
+    data: EventData
+
+
+BatchHandler = Callable[[Session, Sequence[ReceivedEvent]], Awaitable[None]]
+"""Applies new events, in stream order, in the transaction of the session."""
+
+EventHandler = Callable[[Session, Any, Event], Awaitable[None]]
+"""Applies one event: `(session, data, envelope)`."""
+
+
+def by_type(handlers: Mapping[type[EventData], EventHandler]) -> BatchHandler:
+    """A batch handler that gives each event to its type's handler, and skips other types."""
+
+    async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
+        for event in events:
+            handler = handlers.get(type(event.data))
+            if handler is not None:
+                await handler(session, event.data, event.envelope)
+
+    return handle
+
+
+class EventTooLargeError(Exception):
+    """An event larger than any of ours."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes, more than {_LARGEST_EVENT_BYTES}")
+
+
+class ConsumerStoppedError(Exception):
+    """So many events failed in a row that the fault is ours: stop instead of draining them."""
+
+
+_MALFORMED = (ValidationError, UnknownEventError, EventTooLargeError)
+"""What trying again at once cannot change, so that nobody waits for it."""
+
+_Answer = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+"""What XREADGROUP answers, by redis-py, over RESP2 and RESP3 alike."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    stream: str
+    id: bytes
+    payload: bytes
+    gone: bool = False
+    """Trimmed from the stream before we read it."""
+
+
+class Consumer:
+    """Consumes `streams` (service names) for `service`, which is also the group's name."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        redis: Redis,
+        service: str,
+        streams: Sequence[str],
+        handle: BatchHandler,
+        inbox_kept: timedelta = timedelta(days=8),
+    ) -> None:
+        self._database = database
+        self._redis = redis
+        self._service = service
+        self._streams = [stream_key(stream) for stream in streams]
+        self._handle = handle
+        self._inbox_kept = inbox_kept
+        self._dead_in_a_row: set[tuple[str, bytes]] = set()
+
+    async def run(self) -> None:
+        """Consume until cancelled. An outage of Redis or PostgreSQL is waited out.
+
+        Raises:
+            ConsumerStoppedError: twenty events in a row failed for good.
+        """
+        forgetting = asyncio.create_task(self._forget_for_ever())
+        try:
+            while True:
+                try:
+                    await self._create_groups()
+                    await self._read_backlog()
+                    await self._read_new()
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    log.warning("consumer waits", error=type(error).__name__)
+                    await asyncio.sleep(_OUTAGE_SECONDS)
+        finally:
+            forgetting.cancel()
+
+    async def _create_groups(self) -> None:
+        for stream in self._streams:
+            try:
+                # From 0, never `$`: a group that had to be made again must miss nothing.
+                await self._redis.xgroup_create(stream, self._service, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    async def _read_backlog(self) -> None:
+        """What was delivered before and never acknowledged."""
+        for stream in self._streams:
+            after = b"0"
+            while entries := await self._read({stream: after}, block=None):
+                await self._process(entries)
+                after = entries[-1].id
+
+    async def _read_new(self) -> None:
+        while True:
+            entries = await self._read(dict.fromkeys(self._streams, b">"), block=_BLOCK_MS)
+            if entries:
+                await self._process(entries)
+
+    async def _read(self, streams: dict[Any, Any], block: int | None) -> list[_Entry]:
+        async with asyncio.timeout((block or 0) / 1000 + _ANSWER_SECONDS):
+            answer = await self._redis.xreadgroup(
+                self._service, _CONSUMER_NAME, streams, count=_BATCH, block=block
+            )
+        return [
+            _Entry(stream.decode(), entry_id, (fields or {}).get(EVENT_FIELD, b""), gone=not fields)
+            for stream, entries in cast("_Answer", answer)
+            for entry_id, fields in entries
+        ]
+
+    async def _process(self, entries: Sequence[_Entry]) -> None:
+        present = [entry for entry in entries if not entry.gone]
+        if len(present) < len(entries):
+            GAPS.labels(self._service).inc(len(entries) - len(present))
+            log.error("events were trimmed unread", count=len(entries) - len(present))
+        if present and not await self._applied_together(present):
+            for entry in present:
+                await self._apply_alone(entry)
+        await self._acknowledge(entries)
+
+    async def _applied_together(self, entries: Sequence[_Entry]) -> bool:
+        """Apply a batch in one transaction; False when some event of it fails."""
+        try:
+            await self._apply([_parse(entry) for entry in entries])
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return False
+        self._dead_in_a_row.clear()
+        return True
+
+    async def _apply_alone(self, entry: _Entry) -> None:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                await self._apply([_parse(entry)])
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                if attempt == MAX_ATTEMPTS:
+                    await self._bury(entry, error)
+                elif not isinstance(error, _MALFORMED):
+                    await asyncio.sleep(_FIRST_RETRY_SECONDS * 2 ** (attempt - 1))
+            else:
+                self._dead_in_a_row.clear()
+                return
+
+    async def _apply(self, events: Sequence[ReceivedEvent]) -> None:
+        async with self._database.transaction() as session:
+            unseen = await self._unseen(session, events)
+            if unseen:
+                _continue_request(unseen[-1].envelope)
+                await self._handle(session, unseen)
+        CONSUMED.labels(self._service).inc(len(unseen))
+
+    async def _unseen(
+        self, session: Session, events: Sequence[ReceivedEvent]
+    ) -> list[ReceivedEvent]:
+        first = {event.envelope.id: event for event in reversed(events)}
+        new = set(
+            await session.scalars(
+                insert(inbox)
+                .values([{"consumer": self._service, "event_id": key} for key in sorted(first)])
+                .on_conflict_do_nothing()
+                .returning(inbox.c.event_id)
+            )
+        )
+        return [
+            event
+            for event in events
+            if event.envelope.id in new and first[event.envelope.id] is event
+        ]
+
+    async def _bury(self, entry: _Entry, error: Exception) -> None:
+        reason = reason_of(error)
+        async with self._database.transaction() as session:
+            if await self._insert_dead_letter(session, entry, reason):
+                await self._redis.xadd(
+                    dead_letter_key(self._service),
+                    {b"stream": entry.stream, b"entry": entry.id, b"reason": reason},
+                    maxlen=10_000,
+                    approximate=True,
+                )
+                DEAD_LETTERS.labels(self._service).inc()
+        log.error("event went to the dead letters", entry=entry.id.decode(), reason=reason)
+        self._dead_in_a_row.add((entry.stream, entry.id))
+        if len(self._dead_in_a_row) >= MAX_DEAD_IN_A_ROW:
+            raise ConsumerStoppedError(f"{self._service}: {MAX_DEAD_IN_A_ROW} events in a row")
+
+    async def _insert_dead_letter(self, session: Session, entry: _Entry, reason: str) -> bool:
+        """False if it is there already: read again after an outage or a restart."""
+        row = {
+            "consumer": self._service,
+            "stream": entry.stream,
+            "entry_id": entry.id.decode(),
+            "event_type": type_of(entry.payload),
+            "reason": reason,
+            "attempts": MAX_ATTEMPTS,
+            "shape": shape_of(entry.payload),
+            "payload": entry.payload[:_KEPT_PAYLOAD_BYTES],
+        }
+        inserted = await session.scalar(
+            insert(dead_letter).values(row).on_conflict_do_nothing().returning(dead_letter.c.id)
+        )
+        return inserted is not None
+
+    async def _acknowledge(self, entries: Sequence[_Entry]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for stream in {entry.stream for entry in entries}:
+            ids = [entry.id for entry in entries if entry.stream == stream]
+            pipeline.xack(stream, self._service, *ids)
+        await pipeline.execute()
+
+    async def _forget_for_ever(self) -> None:
+        while True:
+            try:
+                async with self._database.transaction() as session:
+                    await session.execute(
+                        delete(inbox).where(inbox.c.received_at < func.now() - self._inbox_kept)
+                    )
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("inbox clean-up failed", error=type(error).__name__)
+            await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+
+def _parse(entry: _Entry) -> ReceivedEvent:
+    if len(entry.payload) > _LARGEST_EVENT_BYTES:
+        raise EventTooLargeError(len(entry.payload))
+    envelope = Event.model_validate_json(entry.payload)
+    return ReceivedEvent(envelope, envelope.parsed())
+
+
+def _continue_request(envelope: Event) -> None:
+    enter_request(RequestContext(envelope.requestid or envelope.id, envelope.traceparent))

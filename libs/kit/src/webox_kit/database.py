@@ -1,0 +1,77 @@
+"""One service's own database. The only place that commits."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import MetaData, event, text
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+Session = AsyncSession
+"""What repositories work on: one transaction, committed by `Database.transaction`."""
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_metadata() -> MetaData:
+    """A MetaData whose constraints have predictable names."""
+    return MetaData(naming_convention=NAMING)
+
+
+class Database:
+    """Connections to one database, and transactions on them."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, application: str = "webox") -> None:
+        self.url = make_url(url)
+        self.engine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": application,
+                "options": "-c timezone=UTC",
+            },
+        )
+        event.listen(self.engine.sync_engine, "handle_error", _hide_values)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A session whose work is committed at the end, or rolled back if an error leaves it."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def ping(self) -> None:
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @property
+    def conninfo(self) -> str:
+        """The same database for psycopg itself, e.g. to LISTEN."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    """Keep PostgreSQL's DETAIL, which quotes rows, out of what errors say and logs show."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(str(part).partition("\nDETAIL")[0] for part in error.args)
+
+
+def advisory_key(name: str) -> int:
+    """The bigint that PostgreSQL's advisory locks take, for a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -1,0 +1,61 @@
+"""Calls from one service to another's internal API."""
+
+from typing import Any
+
+import aiohttp
+import orjson
+
+from webox_kit.context import current_request
+from webox_kit.errors import NotFoundError, UnavailableError
+from webox_kit.identity import ServiceSigner
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+_OK = 200
+_NOT_FOUND = 404
+
+
+class InternalClient:
+    """Calls `audience` (a service's name) at `base_url`, as the service that `signer` names."""
+
+    def __init__(self, audience: str, base_url: str, signer: ServiceSigner) -> None:
+        self._audience = audience
+        self._base_url = base_url.rstrip("/")
+        self._signer = signer
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, path: str, **query: str | int) -> Any:
+        """The JSON that `GET path` answers.
+
+        Raises:
+            NotFoundError: it answered 404.
+            UnavailableError: it could not be reached, or answered with another error.
+        """
+        headers = self._signer.headers(self._audience)
+        if (request := current_request()) is not None:
+            headers["x-request-id"] = request.request_id
+        try:
+            async with self._open().get(
+                self._base_url + path, params=query, headers=headers, allow_redirects=False
+            ) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise UnavailableError(f"The {self._audience} service does not answer.") from None
+        if response.status == _NOT_FOUND:
+            raise NotFoundError(f"The {self._audience} service does not have {path}.")
+        if response.status != _OK:
+            raise UnavailableError(
+                f"The {self._audience} service answered {response.status} to {path}."
+            )
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise UnavailableError(f"The {self._audience} service answered no JSON.") from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+        return self._session

@@ -1,0 +1,45 @@
+"""Redis connections, and the names of what Webox keeps there.
+
+Redis holds only what can be made again: streams (from the outboxes), signals and tasks.
+"""
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+EVENT_FIELD = b"event"
+
+
+def stream_key(service: str) -> str:
+    return f"webox:events:{service}"
+
+
+def epoch_key(service: str) -> str:
+    """Gone or changed means that Redis lost what this service had published."""
+    return f"webox:epoch:{service}"
+
+
+def dead_letter_key(service: str) -> str:
+    return f"webox:dead-letters:{service}"
+
+
+def connect(url: str) -> Redis:
+    """For commands: gives up after 3 s, so that nothing waits longer on a frozen Redis."""
+    return Redis.from_url(
+        url,
+        socket_timeout=3,
+        socket_connect_timeout=3,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        retry_on_error=[RedisConnectionError],
+    )
+
+
+def connect_blocking(url: str) -> Redis:
+    """For blocking reads and subscriptions, which redis-py's default timeout would cut off.
+
+    `health_check_interval` is what notices a connection that is half open.
+    """
+    return Redis.from_url(
+        url, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
+    )
