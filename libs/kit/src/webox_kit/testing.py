@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -51,6 +52,20 @@ class Keys:
         return ServiceSigner(caller, SERVICE_SECRET).headers(audience)
 
 
+def pytest_configure() -> None:
+    """Log as plain text: rich tracebacks, structlog's default, take seconds each."""
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            renderer,
+        ]
+    )
+
+
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     folder = tmp_path_factory.mktemp("keys")
@@ -73,14 +88,15 @@ def make_settings(
     """`make_settings(ChatSettings, **more)`: on an empty database and an empty Redis."""
 
     def make(settings: type[S], **more: object) -> S:
-        return settings.load(
-            database_url=database_url,
-            redis_url=redis_url,
-            broker_url=broker_url,
-            identity_public_key_file=keys.public_key_file,
-            service_secret_file=keys.service_secret_file,
-            **{"testing": True, **more},
-        )
+        usual = {
+            "database_url": database_url,
+            "redis_url": redis_url,
+            "broker_url": broker_url,
+            "identity_public_key_file": keys.public_key_file,
+            "service_secret_file": keys.service_secret_file,
+            "testing": True,
+        }
+        return settings.load(**{**usual, **more})
 
     return make
 

@@ -1,0 +1,1 @@
+"""A tiny service on the kit, for the kit's own tests."""

@@ -1,0 +1,164 @@
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from webox_probe.events import (
+    SOURCE,
+    append,
+    effects,
+    effects_contain,
+    make_consumer,
+    publish_started,
+    rows,
+    running,
+    titles_in_stream,
+    wire,
+)
+from webox_probe.proxy import Proxy
+
+from webox_kit.database import Database
+from webox_kit.relay import Relay
+from webox_kit.signals import SignalListener, send_signal
+from webox_kit.streams import connect, connect_blocking
+from webox_kit.tasks import TaskQueue, create_celery
+from webox_kit.testing import eventually
+
+
+class TestConsumer:
+    async def test_waits_while_redis_is_away(
+        self, database: Database, redis: Redis, redis_proxy: Proxy, proxied_redis_url: str
+    ) -> None:
+        client = connect_blocking(proxied_redis_url)
+        async with running(make_consumer(database, client).run()) as work:
+            await append(redis, wire("before"))
+            await eventually(lambda: effects_contain(database, "before"))
+            redis_proxy.close()
+            await append(redis, wire("during"))
+            await asyncio.sleep(0.2)
+            assert not work.done()
+            await redis_proxy.open()
+            await eventually(lambda: effects_contain(database, "during"))
+        assert await rows(database, "SELECT 1 FROM dead_letter") == []
+        await client.aclose()
+
+    async def test_notices_a_redis_that_stopped_answering(
+        self,
+        database: Database,
+        redis: Redis,
+        redis_proxy: Proxy,
+        proxied_redis_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("webox_kit.consumer._ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr("webox_kit.consumer._BLOCK_MS", 100)
+        client = connect_blocking(proxied_redis_url)
+        async with running(make_consumer(database, client).run()):
+            await append(redis, wire("before"))
+            await eventually(lambda: effects_contain(database, "before"))
+            redis_proxy.freeze()  # for good: only new connections get through
+            await append(redis, wire("after"))
+            await asyncio.sleep(0.5)
+            redis_proxy.replace()
+            await eventually(lambda: effects_contain(database, "after"))
+        await client.aclose()
+
+    async def test_waits_while_postgresql_is_away_and_counts_no_try(
+        self,
+        database: Database,
+        redis: Redis,
+        blocking_redis: Redis,
+        database_proxy: Proxy,
+        proxied_database_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("webox_kit.consumer._OUTAGE_SECONDS", 0.02)
+        proxied = Database(proxied_database_url)
+        async with running(make_consumer(proxied, blocking_redis).run()) as work:
+            await append(redis, wire("before"))
+            await eventually(lambda: effects_contain(database, "before"))
+            database_proxy.close()
+            await append(redis, wire("during"))
+            await asyncio.sleep(0.5)  # far more than five tries
+            assert not work.done()
+            await database_proxy.open()
+            await eventually(lambda: effects_contain(database, "during"))
+        assert await rows(database, "SELECT 1 FROM dead_letter") == []
+        assert await effects(database) == ["before", "during"]
+        await proxied.close()
+
+
+class TestRelay:
+    async def test_goes_on_when_redis_is_back(
+        self, database: Database, redis: Redis, redis_proxy: Proxy, proxied_redis_url: str
+    ) -> None:
+        client = connect(proxied_redis_url)
+        redis_proxy.close()
+        await publish_started(database, "patient")
+        relay = Relay(database, client, SOURCE, kept=timedelta(days=7))
+        async with running(relay.run()) as work:
+            await asyncio.sleep(0.2)
+            assert not work.done()
+            await redis_proxy.open()
+            await eventually(lambda: titles_in_stream(redis))
+        assert await titles_in_stream(redis) == ["patient"]
+        await client.aclose()
+
+
+class TestSignals:
+    async def test_an_unreachable_redis_is_no_error(self, short_folder: Path) -> None:
+        client = connect(f"unix://{short_folder}/nowhere.sock")
+        await send_signal(client, "reply", 1)
+        await client.aclose()
+
+    async def test_listening_goes_on_when_redis_is_back(
+        self, redis: Redis, redis_proxy: Proxy, proxied_redis_url: str
+    ) -> None:
+        client = connect_blocking(proxied_redis_url)
+        topic = f"outage:{id(redis_proxy)}"
+        async with SignalListener(client, topic) as listener:
+
+            async def heard() -> bool:
+                with listener.expect(1) as signal:
+                    await send_signal(redis, topic, 1)
+                    return await signal.wait(0.05)
+
+            await eventually(heard)
+            redis_proxy.close()
+            await redis_proxy.open()
+            await eventually(heard)
+        await client.aclose()
+
+
+class TestTasks:
+    async def test_a_missing_redis_takes_no_task_and_no_time(self, short_folder: Path) -> None:
+        queue = TaskQueue(create_celery("probe", f"redis+socket://{short_folder}/nowhere.sock"))
+        async with asyncio.timeout(1):
+            assert await queue.send("probe.task", 1) is False
+        queue.close()
+
+    async def test_a_restarted_redis_takes_the_next_task(
+        self, broker_url: str, redis_proxy: Proxy
+    ) -> None:
+        queue = TaskQueue(create_celery("probe", redis_proxy.instead_of(broker_url)))
+        assert await queue.send("probe.task", 1) is True
+        redis_proxy.close()
+        assert await queue.send("probe.task", 2) is False
+        await redis_proxy.open()
+        assert await queue.send("probe.task", 3) is True
+        redis_proxy.close()
+        await redis_proxy.open()
+        assert await queue.send("probe.task", 4) is True
+        queue.close()
+
+    async def test_a_frozen_redis_takes_no_task_and_little_time(
+        self, broker_url: str, redis_proxy: Proxy
+    ) -> None:
+        queue = TaskQueue(create_celery("probe", redis_proxy.instead_of(broker_url)))
+        assert await queue.send("probe.task", 1) is True
+        redis_proxy.freeze()
+        async with asyncio.timeout(2):
+            assert await queue.send("probe.task", 2) is False
+        redis_proxy.thaw()
+        queue.close()

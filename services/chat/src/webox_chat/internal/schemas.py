@@ -1,0 +1,59 @@
+"""What other services of Webox read from chat, on `/internal/*`."""
+
+from pydantic import BaseModel, ConfigDict
+
+from webox_chat.conversations.schemas import ConversationSummary, Entry
+from webox_kit.times import Moment
+
+
+class Document(BaseModel):
+    """A message or readable reply as search indexes it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    conversation_id: int
+    user_id: int
+    role: str
+    provider: str | None
+    content: str
+    title: str
+    created_at: Moment
+    version: int
+
+
+class DocumentList(BaseModel):
+    documents: list[Document]
+
+
+class OwnedConversation(BaseModel):
+    """A conversation's own fields as search indexes them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    user_id: int
+    title: str
+    folder: str
+    tags: list[str]
+    is_favorite: bool
+    archived: bool
+    created_at: Moment
+    updated_at: Moment
+    version: int
+
+
+class OwnedConversationList(BaseModel):
+    conversations: list[OwnedConversation]
+
+
+class UserConversationList(BaseModel):
+    conversations: list[ConversationSummary]
+    next_cursor: str | None
+
+
+class EntryList(BaseModel):
+    """Messages of one conversation that can be read, oldest first."""
+
+    messages: list[Entry]
+    next_cursor: str | None

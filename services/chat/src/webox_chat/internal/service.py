@@ -1,0 +1,95 @@
+"""What other services may read of chat."""
+
+from collections.abc import Sequence
+
+from webox_chat.conversations.repository import ConversationRepository
+from webox_chat.conversations.schemas import ConversationFilters
+from webox_chat.conversations.service import ConversationService, no_conversation
+from webox_chat.internal.repository import InternalRepository
+from webox_chat.internal.schemas import (
+    DocumentList,
+    EntryList,
+    OwnedConversationList,
+    UserConversationList,
+)
+from webox_kit.database import Database
+from webox_kit.errors import BadRequestError
+from webox_kit.pagination import decode_cursor, encode_cursor
+
+_ENTRIES = "internal messages"
+
+
+class InternalService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._conversations = ConversationService(database)
+
+    async def documents(self, ids: Sequence[int] | None, after: int, limit: int) -> DocumentList:
+        """By id, or all with ids above `after`; deleted ones are simply not there."""
+        async with self._database.transaction() as session:
+            found = InternalRepository(session)
+            if ids is not None:
+                return DocumentList(documents=await found.documents_by_id(ids))
+            return DocumentList(documents=await found.documents_after(after, limit))
+
+    async def conversations(
+        self, ids: Sequence[int] | None, after: int, limit: int
+    ) -> OwnedConversationList:
+        async with self._database.transaction() as session:
+            found = InternalRepository(session)
+            if ids is not None:
+                return OwnedConversationList(conversations=await found.conversations_by_id(ids))
+            return OwnedConversationList(
+                conversations=await found.conversations_after(after, limit)
+            )
+
+    async def of_user(
+        self,
+        user_id: int,
+        ids: Sequence[int] | None,
+        filters: ConversationFilters,
+        limit: int,
+        cursor: str | None,
+    ) -> UserConversationList:
+        """A user's conversations: those named, or a page of those that fit the filters."""
+        if ids is None:
+            page = await self._conversations.page(
+                user_id, filters, limit=limit, cursor=cursor, skip=None
+            )
+            return UserConversationList(**page.model_dump())
+        async with self._database.transaction() as session:
+            named = await InternalRepository(session).of_user(user_id, ids)
+        return UserConversationList(conversations=list(named), next_cursor=None)
+
+    async def messages(
+        self, user_id: int, conversation_id: int, limit: int, cursor: str | None
+    ) -> EntryList:
+        """A page of the messages that `message_count` counts, oldest first."""
+        bound = {"user": user_id, "conversation": conversation_id}
+        key = decode_cursor(_ENTRIES, bound, cursor, 3) if cursor else None
+        async with self._database.transaction() as session:
+            conversations = ConversationRepository(session)
+            if await conversations.get(user_id, conversation_id) is None:
+                raise no_conversation(conversation_id)
+            found = await conversations.entries(
+                conversation_id,
+                limit=limit + 1,
+                after=(key[0], key[1], key[2]) if key else None,
+                readable_only=True,
+            )
+        page = found[:limit]
+        more = len(found) > limit
+        return EntryList(
+            messages=[each.entry for each in page],
+            next_cursor=encode_cursor(_ENTRIES, bound, page[-1].position) if more else None,
+        )
+
+
+def parse_ids(text: str | None) -> list[int] | None:
+    """`1,2,3` as numbers; None when not given."""
+    if text is None:
+        return None
+    try:
+        return [int(each) for each in text.split(",") if each]
+    except ValueError:
+        raise BadRequestError("`ids` are numbers separated by commas.") from None

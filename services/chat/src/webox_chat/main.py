@@ -1,0 +1,52 @@
+"""Composes chat's HTTP app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from webox_chat import ops
+from webox_chat.conversations.endpoints import router as conversations_router
+from webox_chat.conversations.service import ConversationService
+from webox_chat.internal.endpoints import router as internal_router
+from webox_chat.internal.service import InternalService
+from webox_chat.messages.choices import ProviderChooser
+from webox_chat.messages.endpoints import router as messages_router
+from webox_chat.messages.service import REPLY_SIGNAL, MessageService
+from webox_chat.providers.endpoints import router as providers_router
+from webox_chat.registry import load_registry
+from webox_chat.settings import ChatSettings
+from webox_kit.app import create_app as create_service_app
+from webox_kit.runtime import Runtime
+from webox_kit.signals import SignalListener
+from webox_kit.tasks import TaskQueue, create_celery
+
+
+def create_app(settings: ChatSettings) -> FastAPI:
+    runtime = Runtime.create("chat", settings)
+    registry = load_registry(settings)
+
+    @asynccontextmanager
+    async def resources(app: FastAPI) -> AsyncIterator[None]:
+        tasks = TaskQueue(create_celery("chat", settings.broker_url))
+        async with SignalListener(runtime.blocking_redis, REPLY_SIGNAL) as finals:
+            app.state.registry = registry
+            app.state.conversations = ConversationService(runtime.database)
+            app.state.internal = InternalService(runtime.database)
+            app.state.messages = MessageService(
+                runtime.database,
+                ProviderChooser(registry, settings.default_provider_names),
+                tasks,
+                finals,
+                wait_seconds=settings.wait_seconds,
+            )
+            yield
+        tasks.close()
+
+    return create_service_app(
+        runtime,
+        title="Webox chat",
+        routers=[conversations_router, messages_router, providers_router, internal_router],
+        resources=resources,
+        ops=ops.sources(runtime),
+    )

@@ -1,0 +1,169 @@
+"""Sending a message to several providers, and reading what they answered so far."""
+
+import asyncio
+import re
+
+from webox_chat.conversations.repository import ConversationRepository
+from webox_chat.conversations.schemas import StoredConversation
+from webox_chat.conversations.service import no_conversation
+from webox_chat.limits import (
+    AUTOMATIC_TITLE_CHARACTERS,
+    DEFAULT_FOLDER,
+    PREVIEW_CHARACTERS,
+    UNFINISHED_REPLIES_PER_USER,
+)
+from webox_chat.messages.answers import send_answer
+from webox_chat.messages.choices import ProviderChooser
+from webox_chat.messages.repository import MessageRepository, ProviderChoice, StoredMessage
+from webox_chat.messages.schemas import SendAnswer, SendRequest
+from webox_contracts.events import ConversationStarted, MessageSent
+from webox_kit.database import Database, Session
+from webox_kit.errors import NotFoundError, TooManyRequestsError
+from webox_kit.failpoints import failpoint
+from webox_kit.outbox import publish
+from webox_kit.signals import SignalListener
+from webox_kit.tasks import TaskQueue
+from webox_kit.text import one_line
+
+FAN_OUT = "chat.fan_out"
+"""The task that asks the providers of one message."""
+
+REPLY_SIGNAL = "chat.reply"
+"""The signal that a reply of a message became final; its key is the message's id."""
+
+_LOOK_AGAIN_SECONDS = 1.0
+_RETRY_AFTER_SECONDS = 5
+
+
+class MessageService:
+    def __init__(
+        self,
+        database: Database,
+        chooser: ProviderChooser,
+        tasks: TaskQueue,
+        finals: SignalListener,
+        *,
+        wait_seconds: float,
+    ) -> None:
+        self._database = database
+        self._chooser = chooser
+        self._tasks = tasks
+        self._finals = finals
+        self._wait_seconds = wait_seconds
+
+    async def send(self, user_id: int, request: SendRequest) -> SendAnswer:
+        """Store the message, have its providers asked, and wait as long as was agreed."""
+        choices = await self._chooser.choose(request.selected_providers, request.selected_models)
+        sent = await self._store(user_id, request, choices)
+        failpoint("chat.after_commit")
+        with self._finals.expect(sent.id) as signal:
+            await self._tasks.send(FAN_OUT, sent.id)
+            replies, seconds = self._wanted(request, len(choices))
+            deadline = asyncio.get_running_loop().time() + seconds
+            while True:
+                left = deadline - asyncio.get_running_loop().time()
+                if left > 0:
+                    await signal.wait(min(left, _LOOK_AGAIN_SECONDS))
+                answer = await self.read(user_id, sent.id)
+                if left <= 0 or answer.finals() >= replies:
+                    return answer
+
+    async def read(self, user_id: int, message_id: int) -> SendAnswer:
+        async with self._database.transaction() as session:
+            messages = MessageRepository(session)
+            found = await messages.get(user_id, message_id)
+            if found is None:
+                raise NotFoundError(f"There is no message {message_id}.")
+            return send_answer(found, await messages.replies(message_id))
+
+    async def _store(
+        self, user_id: int, request: SendRequest, choices: list[ProviderChoice]
+    ) -> StoredMessage:
+        async with self._database.transaction() as session:
+            await _check_room(session, user_id, len(choices))
+            found = await _conversation(session, user_id, request)
+            messages = MessageRepository(session)
+            sent = await messages.add_message(
+                user_id,
+                found.id,
+                request.message,
+                parent_id=found.last_message_id,
+                temperature=request.temperature,
+                max_tokens=request.max_tokens,
+            )
+            await messages.add_replies(user_id, sent, choices)
+            version = await messages.note_message(sent, _preview(request.message))
+            await _publish(session, found, sent, version, [each.provider for each in choices])
+        return sent
+
+    def _wanted(self, request: SendRequest, asked: int) -> tuple[int, float]:
+        """How many final replies are enough, and how long to wait for them (seconds)."""
+        wait = request.wait
+        replies = wait.replies if wait and wait.replies else asked
+        seconds = wait.seconds if wait and wait.seconds is not None else self._wait_seconds
+        return min(replies, asked), seconds
+
+
+async def _check_room(session: Session, user_id: int, more: int) -> None:
+    unfinished = await MessageRepository(session).unfinished_replies(user_id)
+    if unfinished + more > UNFINISHED_REPLIES_PER_USER:
+        raise TooManyRequestsError(
+            f"At most {UNFINISHED_REPLIES_PER_USER} replies of yours may be unfinished at once; "
+            f"{unfinished} are. Try again when some are done.",
+            retry_after=_RETRY_AFTER_SECONDS,
+        )
+
+
+async def _conversation(session: Session, user_id: int, request: SendRequest) -> StoredConversation:
+    conversations = ConversationRepository(session)
+    if request.conversation_id is None:
+        return await conversations.create(
+            user_id,
+            title=one_line(_plain(request.message), AUTOMATIC_TITLE_CHARACTERS),
+            folder=request.folder or DEFAULT_FOLDER,
+            preview="",
+        )
+    found = await conversations.lock(user_id, request.conversation_id)
+    if found is None:
+        raise no_conversation(request.conversation_id)
+    return found
+
+
+async def _publish(
+    session: Session,
+    found: StoredConversation,
+    sent: StoredMessage,
+    version: int,
+    providers: list[str],
+) -> None:
+    started = ConversationStarted(
+        user_id=found.user_id,
+        version=found.version,
+        conversation_id=found.id,
+        title=found.title,
+        folder=found.folder,
+        providers=providers,
+        created_at=found.created_at,
+    )
+    message_sent = MessageSent(
+        user_id=found.user_id,
+        version=version,
+        conversation_id=found.id,
+        message_id=sent.id,
+        providers=providers,
+        created_at=sent.created_at,
+    )
+    events = [message_sent] if found.last_message_id else [started, message_sent]
+    await publish(session, *events, source="chat")
+
+
+_MARKUP = re.compile(r"[`*#>~]+")
+
+
+def _plain(text: str) -> str:
+    """Without the marks of Markdown, unless nothing else is left."""
+    return _MARKUP.sub("", text[: 20 * PREVIEW_CHARACTERS]).strip() or text
+
+
+def _preview(text: str) -> str:
+    return one_line(_plain(text), PREVIEW_CHARACTERS)

@@ -1,0 +1,160 @@
+"""The tables of the chat service."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from webox_kit.database import new_metadata
+
+metadata = new_metadata()
+
+entry_ids = Sequence("entry_id_seq", metadata=metadata, data_type=BigInteger)
+"""Messages and replies share one sequence, since both stand in `messages[]`."""
+
+UNFINISHED = ("queued", "running")
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+    default = None if nullable else func.now()
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+def _conversation_id() -> Column[int]:
+    return Column(
+        "conversation_id",
+        BigInteger,
+        ForeignKey("conversation.id", ondelete="CASCADE"),
+        nullable=False,
+    )
+
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("is_favorite", Boolean, nullable=False, server_default=text("false")),
+    Column("archived", Boolean, nullable=False, server_default=text("false")),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("tag_keys", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("preview", Text, nullable=False),
+    Column("message_count", Integer, nullable=False, server_default=text("0")),
+    Column("last_message_id", BigInteger),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    _moment("created_at"),
+    _moment("updated_at"),
+    Index("ix_conversation_recent", "user_id", text("updated_at DESC"), text("id DESC")),
+    Index(
+        "ix_conversation_folder",
+        "user_id",
+        "folder",
+        text("updated_at DESC"),
+        text("id DESC"),
+    ),
+    Index("ix_conversation_tag_keys", "tag_keys", postgresql_using="gin"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", BigInteger, entry_ids, primary_key=True, server_default=entry_ids.next_value()),
+    _conversation_id(),
+    Column("user_id", BigInteger, nullable=False),
+    Column("parent_id", BigInteger),
+    Column("content", Text, nullable=False),
+    Column("temperature", Double),
+    Column("max_tokens", Integer),
+    _moment("created_at"),
+    Index("ix_message_conversation", "conversation_id", "id"),
+)
+
+reply = Table(
+    "reply",
+    metadata,
+    Column("id", BigInteger, entry_ids, primary_key=True, server_default=entry_ids.next_value()),
+    Column("message_id", BigInteger, ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
+    _conversation_id(),
+    Column("user_id", BigInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("position", SmallInteger, nullable=False),
+    Column("demo", Boolean, nullable=False, server_default=text("false")),
+    Column("status", Text, nullable=False, server_default=text("'queued'")),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    _moment("lease_until", nullable=True),
+    Column("superseded_by", BigInteger),
+    Column("content", Text, nullable=False, server_default=text("''")),
+    Column("error", JSONB),
+    Column("finish_reason", Text),
+    Column("truncated", Boolean, nullable=False, server_default=text("false")),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cost", Numeric(20, 10)),
+    Column("time_to_first_token_ms", Integer),
+    Column("total_ms", Integer),
+    _moment("created_at"),
+    _moment("enqueued_at"),
+    _moment("started_at", nullable=True),
+    _moment("finished_at", nullable=True),
+    CheckConstraint(
+        "status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="status"
+    ),
+    Index("ix_reply_conversation", "conversation_id", "message_id", "position", "id"),
+    Index(
+        "uq_reply_current",
+        "message_id",
+        "provider",
+        unique=True,
+        postgresql_where=text("superseded_by IS NULL"),
+    ),
+    Index(
+        "ix_reply_unfinished",
+        "enqueued_at",
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
+    Index(
+        "ix_reply_unfinished_user",
+        "user_id",
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
+)
+
+usage_ledger = Table(
+    "usage_ledger",
+    metadata,
+    Column("reply_id", BigInteger, primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("demo", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cost", Numeric(20, 10)),
+    Column("time_to_first_token_ms", Integer),
+    Column("total_ms", Integer),
+    _moment("finished_at"),
+    Index("ix_usage_ledger_user", "user_id", "finished_at"),
+)
+"""One row per finished reply, without text; it outlives the conversation."""

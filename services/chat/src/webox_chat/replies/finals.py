@@ -1,0 +1,137 @@
+"""Writes finished replies: those that finish together in one transaction."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Self
+
+from redis.asyncio import Redis
+
+from webox_chat.messages.service import REPLY_SIGNAL
+from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.schemas import Final
+from webox_contracts.events import ReplyFinished
+from webox_kit.database import Database, Session
+from webox_kit.logs import get_logger
+from webox_kit.outages import is_outage
+from webox_kit.outbox import publish
+from webox_kit.signals import send_signal
+
+log = get_logger(__name__)
+
+_MOST_TOGETHER = 100
+_RETRY_SECONDS = 0.5
+
+Pending = tuple[Final, asyncio.Future[bool]]
+
+
+async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
+    """End replies, with their ledger rows and events; the ids of those that were still ours."""
+    async with database.transaction() as session:
+        replies = ReplyRepository(session)
+        await replies.lock_conversations({final.claim.conversation_id for final in finals})
+        written = await replies.finish(finals)
+        ours = [final for final in finals if final.claim.reply_id in written]
+        if ours:
+            await replies.write_ledger(ours)
+            await _tell(session, replies, ours)
+    return written
+
+
+async def _tell(session: Session, replies: ReplyRepository, finals: Sequence[Final]) -> None:
+    readable = Counter({final.claim.conversation_id: 0 for final in finals})
+    readable.update(final.claim.conversation_id for final in finals if final.readable)
+    versions = await replies.note_finals(readable)
+    now = datetime.now(UTC)
+    events = [_event(final, versions[final.claim.conversation_id], now) for final in finals]
+    await publish(session, *events, source="chat")
+
+
+class FinalWriter:
+    """Collects finals while a transaction is under way, and writes them with the next one."""
+
+    def __init__(self, database: Database, redis: Redis) -> None:
+        self._database = database
+        self._redis = redis
+        self._waiting: asyncio.Queue[Pending] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._write_for_ever())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def write(self, final: Final) -> bool:
+        """End a reply; False when it was no longer ours, and nothing was written."""
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        await self._waiting.put((final, written))
+        return await written
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while not self._waiting.empty() and len(batch) < _MOST_TOGETHER:
+                batch.append(self._waiting.get_nowait())
+            await self._write_together(batch)
+
+    async def _write_together(self, batch: Sequence[Pending]) -> None:
+        try:
+            written = await self._retrying([final for final, _ in batch])
+        except Exception as error:
+            if len(batch) > 1:
+                for each in batch:
+                    await self._write_together([each])
+                return
+            log.exception("a reply could not be written", reply=batch[0][0].claim.reply_id)
+            _set_error(batch[0][1], error)
+            return
+        for message_id in {final.claim.message_id for final, _ in batch}:
+            await send_signal(self._redis, REPLY_SIGNAL, message_id)
+        for final, future in batch:
+            if not future.done():
+                future.set_result(final.claim.reply_id in written)
+
+    async def _retrying(self, finals: Sequence[Final]) -> set[int]:
+        """While the database is away, the text is kept here and tried again."""
+        while True:
+            try:
+                return await write_finals(self._database, finals)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("finals wait for the database", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _set_error(future: asyncio.Future[bool], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _event(final: Final, version: int, now: datetime) -> ReplyFinished:
+    claim = final.claim
+    return ReplyFinished(
+        user_id=claim.user_id,
+        version=version,
+        conversation_id=claim.conversation_id,
+        message_id=claim.message_id,
+        reply_id=claim.reply_id,
+        provider=claim.provider,
+        model=claim.model,
+        status=final.status,
+        error_code=final.error_code,
+        demo=claim.demo,
+        input_tokens=final.input_tokens,
+        output_tokens=final.output_tokens,
+        cost=final.cost,
+        time_to_first_token_ms=final.time_to_first_token_ms,
+        total_ms=final.total_ms,
+        finished_at=now,
+    )

@@ -1,0 +1,48 @@
+"""Settings of the chat service, beside those every service has."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, FilePath, field_validator
+
+from webox_kit.settings import ServiceSettings
+
+
+class ChatSettings(ServiceSettings):
+    """Read from `WEBOX_…`; durations are in seconds."""
+
+    providers_file: FilePath | None = None
+    default_providers: str = ""
+    """Names, separated by commas; empty: the first two that are available."""
+
+    demo: bool = True
+    demo_url: str = ""
+
+    wait_seconds: float = Field(default=60, ge=0, le=300)
+    """How long a send waits for its replies before it answers 202."""
+
+    lease_seconds: float = Field(default=30, gt=0)
+    lease_renew_seconds: float = Field(default=10, gt=0)
+    reconcile_seconds: float = Field(default=2, gt=0)
+    enqueue_again_seconds: float = Field(default=10, gt=0)
+    """How long a queued reply, or one whose lease ran out, waits before its task is sent again."""
+
+    max_attempts: int = Field(default=5, ge=1)
+    worker_threads: int = Field(default=200, ge=1, le=1000)
+
+    @field_validator("providers_file", mode="before")
+    @classmethod
+    def _expand(cls, value: object) -> object:
+        return Path(value).expanduser() if isinstance(value, str) else value
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def enqueue_again(self) -> timedelta:
+        return timedelta(seconds=self.enqueue_again_seconds)
+
+    @property
+    def default_provider_names(self) -> list[str]:
+        return [name.strip() for name in self.default_providers.split(",") if name.strip()]

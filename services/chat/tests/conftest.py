@@ -1,0 +1,177 @@
+"""One running chat service for all tests: its api, worker and events, and a provider double."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from webox_chat.main import create_app
+from webox_chat.settings import ChatSettings
+from webox_double import Double, running_double
+from webox_kit.testing import Keys, serve
+
+REGISTRY = """
+extends_default = false
+
+[providers."GPT-4"]
+protocol = "openai"
+base_url = "{url}/v1"
+api_key_env = "TEST_KEY"
+default_model = "ok"
+extra_models = true
+allow_private = true
+timeouts = {{ connect = 1, first_token = 5, idle = 5, total = 20 }}
+retry = {{ tries = 2, first_wait = 0.01, longest_wait = 1 }}
+
+[providers.Claude]
+protocol = "anthropic"
+base_url = "{url}/v1"
+api_key_env = "TEST_KEY"
+default_model = "ok"
+extra_models = true
+allow_private = true
+timeouts = {{ connect = 1, first_token = 5, idle = 5, total = 20 }}
+retry = {{ tries = 2, first_wait = 0.01, longest_wait = 1 }}
+
+[providers.Mistral]
+protocol = "openai"
+base_url = "{url}/v1"
+models = {{ small = {{}}, large = {{}} }}
+default_model = "small"
+allow_private = true
+
+[providers.Locked]
+protocol = "openai"
+base_url = "{url}/v1"
+default_model = "ok"
+api_key_env = "A_KEY_THAT_IS_NOT_SET"
+extra_models = true
+allow_private = true
+"""
+
+
+@dataclass
+class Chat:
+    """A client of the running service, as one user of their own."""
+
+    client: httpx.AsyncClient
+    keys: Keys
+    user_id: int
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = self.keys.user_headers("chat", self.user_id) | options.pop("headers", {})
+        return await self.client.request(method, path, headers=headers, **options)
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("POST", path, **options)
+
+    async def send(self, message: str = "Bonjour", **more: Any) -> dict[str, Any]:
+        answer = await self.post("/api/chat/send", json={"message": message, **more})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def internal(self, path: str, **query: str | int) -> httpx.Response:
+        headers = self.keys.service_headers("chat", "tests")
+        return await self.client.get(path, params=query, headers=headers)
+
+
+@pytest.fixture(scope="session")
+async def double() -> AsyncIterator[Double]:
+    async with running_double() as double:
+        yield double
+
+
+@pytest.fixture(scope="session")
+def chat_settings(
+    keys: Keys,
+    servers: Any,
+    redis_numbers: Iterator[int],
+    make_database: Callable[[], str],
+    double: Double,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> ChatSettings:
+    registry = tmp_path_factory.mktemp("registry") / "providers.toml"
+    registry.write_text(REGISTRY.format(url=double.url))
+    os.environ["TEST_KEY"] = "canary-key"
+    return ChatSettings.load(
+        database_url=make_database(),
+        redis_url=servers.redis.url(next(redis_numbers)),
+        broker_url=servers.redis.broker_url(next(redis_numbers)),
+        identity_public_key_file=keys.public_key_file,
+        service_secret_file=keys.service_secret_file,
+        providers_file=registry,
+        lease_seconds=2,
+        lease_renew_seconds=0.5,
+        reconcile_seconds=0.3,
+        enqueue_again_seconds=1,
+        testing=True,
+    )
+
+
+def environment_of(settings: ChatSettings) -> dict[str, str]:
+    """The settings as a process of their own reads them."""
+    values = {
+        f"WEBOX_{name.upper()}": str(value)
+        for name, value in settings.model_dump().items()
+        if value is not None and value != ""
+    }
+    return os.environ | values
+
+
+@contextmanager
+def process(command: str, settings: ChatSettings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`webox-chat <command>` in a session of its own, ended with SIGTERM."""
+    program = Path(sys.executable).parent / "webox-chat"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [program, command],
+            env=environment_of(settings),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as running,
+    ):
+        try:
+            yield running
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+@pytest.fixture(scope="session")
+async def chat_service(
+    chat_settings: ChatSettings, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
+    logs = tmp_path_factory.mktemp("logs")
+    async with serve(create_app(chat_settings)) as client:
+        with ExitStack() as stack:
+            for command in ("worker", "events"):
+                stack.enter_context(process(command, chat_settings, logs / f"{command}.log"))
+            yield client
+
+
+_users = itertools.count(1)
+
+
+@pytest.fixture
+def chat(chat_service: httpx.AsyncClient, keys: Keys) -> Chat:
+    """The service as a user whom no other test knows."""
+    return Chat(chat_service, keys, next(_users))
+
+
+@pytest.fixture
+def other(chat_service: httpx.AsyncClient, keys: Keys) -> Chat:
+    """The service as another user."""
+    return Chat(chat_service, keys, next(_users))

@@ -1,0 +1,136 @@
+"""Leases: of any number of attempts at a reply, one writes it."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text, update
+
+from webox_chat.main import create_app
+from webox_chat.models import reply, usage_ledger
+from webox_chat.replies.finals import write_finals
+from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.schemas import Final, Lease
+from webox_chat.settings import ChatSettings
+from webox_kit.database import Database
+from webox_kit.event_tables import outbox
+from webox_kit.testing import serve
+
+LEASE = Lease(timedelta(seconds=30), max_attempts=3)
+
+
+@pytest.fixture
+async def database(make_settings, keys, tmp_path):
+    """A chat database of its own with one message sent to two providers, and nobody working."""
+    registry = tmp_path / "providers.toml"
+    registry.write_text(
+        "extends_default = false\n"
+        + "".join(
+            f'[providers.{name}]\nprotocol = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
+            'default_model = "ok"\nallow_private = true\n'
+            for name in ("A", "B")
+        )
+    )
+    settings = make_settings(ChatSettings, providers_file=registry)
+    async with serve(create_app(settings)) as client:
+        sent = await client.post(
+            "/api/chat/send",
+            json={"message": "x", "wait": {"seconds": 0}},
+            headers=keys.user_headers("chat"),
+        )
+        assert sent.status_code == 202, sent.text
+        database = Database(settings.database_url)
+        database.message_id = sent.json()["message_id"]
+        yield database
+        await database.close()
+
+
+@asynccontextmanager
+async def replies_of(database):
+    async with database.transaction() as session:
+        yield ReplyRepository(session)
+
+
+async def claim(database):
+    async with replies_of(database) as replies:
+        return await replies.claim(database.message_id, LEASE)
+
+
+async def expire_leases(database):
+    async with database.transaction() as session:
+        await session.execute(
+            update(reply).values(lease_until=text("clock_timestamp() - interval '1 s'"))
+        )
+
+
+async def rows(database):
+    async with database.transaction() as session:
+        return (await session.execute(select(reply).order_by(reply.c.position))).all()
+
+
+async def test_of_parallel_workers_one_claims(database):
+    claimed = await asyncio.gather(*(claim(database) for _ in range(5)))
+    assert sorted(len(each) for each in claimed) == [0, 0, 0, 0, 2]
+
+
+async def test_a_lease_that_holds_is_not_taken(database):
+    assert len(await claim(database)) == 2
+    assert await claim(database) == []
+
+
+async def test_an_expired_lease_is_taken_with_the_next_attempt(database):
+    first = await claim(database)
+    await expire_leases(database)
+    second = await claim(database)
+    assert [each.attempt for each in first] == [1, 1]
+    assert [each.attempt for each in second] == [2, 2]
+
+
+async def test_the_late_write_of_an_earlier_attempt_changes_nothing(database):
+    (late, _) = await claim(database)
+    await expire_leases(database)
+    (owner, _) = await claim(database)
+    assert await write_finals(database, [Final(late, "done", content="late")]) == set()
+    assert await write_finals(database, [Final(owner, "done", content="right")]) == {owner.reply_id}
+    assert await write_finals(database, [Final(owner, "done", content="again")]) == set()
+    contents = {row.id: row.content for row in await rows(database)}
+    assert contents[owner.reply_id] == "right"
+
+
+async def test_a_renewed_lease_is_ours_and_a_lost_one_is_not(database):
+    claims = await claim(database)
+    async with replies_of(database) as replies:
+        assert await replies.renew(claims, LEASE.duration) == {each.reply_id for each in claims}
+    await expire_leases(database)
+    await claim(database)
+    async with replies_of(database) as replies:
+        assert await replies.renew(claims, LEASE.duration) == set()
+
+
+async def test_a_reply_is_begun_only_so_often(database):
+    for _ in range(LEASE.max_attempts):
+        assert len(await claim(database)) == 2
+        await expire_leases(database)
+    assert await claim(database) == []
+
+
+async def test_finals_of_a_batch_commit_with_ledger_and_events(database):
+    one, two = await claim(database)
+    written = await write_finals(
+        database,
+        [
+            Final(one, "done", content="text", input_tokens=3, output_tokens=5),
+            Final(two, "failed", error_code="timeout", error_detail="too slow"),
+        ],
+    )
+    assert written == {one.reply_id, two.reply_id}
+    async with database.transaction() as session:
+        ledger = (await session.execute(select(usage_ledger))).all()
+        events = (await session.scalars(select(outbox.c.event).order_by(outbox.c.id))).all()
+    assert {row.reply_id: row.status for row in ledger} == {
+        one.reply_id: "done",
+        two.reply_id: "failed",
+    }
+    assert sum(b'"chat.reply_finished"' in event for event in events) == 2
+    assert not any(b"too slow" in event or b'"text"' in event for event in events)
