@@ -73,12 +73,13 @@ class ProviderChooser:
 def _model(provider: Provider, wanted: str | None) -> str:
     if wanted is None:
         return provider.default_model
-    if not provider.accepts(wanted):
+    model = provider.canonical_model(wanted)
+    if model is None:
         raise _bad(
             "#/selected_models",
             f"{provider.name} has no model {wanted!r}. It has: {_list(provider.models)}.",
         )
-    return provider.canonical_model(wanted)
+    return model
 
 
 def _list(names: Sequence[str]) -> str:
