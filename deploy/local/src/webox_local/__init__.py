@@ -1,0 +1,1 @@
+"""Starts and watches the whole of Webox on this machine."""

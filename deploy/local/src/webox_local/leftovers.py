@@ -1,0 +1,75 @@
+"""What an earlier start left running, because it was killed before it could end it."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import psutil
+
+from webox_local import processes
+from webox_local.home import Home
+from webox_local.servers import Servers
+from webox_local.supervision import RUN_TOKEN, Supervisor
+
+
+def end_leftovers(home: Home, servers: Servers, *, patience: float = 45) -> bool:
+    """Ends the supervisor, the programs and the servers of the last start that still run.
+
+    Args:
+        home: Whose start it was.
+        servers: The servers of that home.
+        patience: How many seconds each gets before it is killed.
+
+    Returns:
+        Whether there were any.
+    """
+    supervisor = supervisor_process(home)
+    if supervisor:
+        end_supervisor(home, supervisor, patience=2 * patience)
+    orphans = list(_orphans(home))
+    processes.end(orphans, patience=patience)
+    return servers.end_leftovers(patience=patience) or bool(supervisor or orphans)
+
+
+def end_supervisor(home: Home, supervisor: psutil.Process, *, patience: float) -> None:
+    """Ends the supervisor, which ends all that it started, in the right order."""
+    deadline = time.monotonic() + min(patience, 5)
+    while _is_starting_programs(home, supervisor) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with contextlib.suppress(ConnectionError):
+        Supervisor(home).shut_down()
+    processes.end([supervisor], patience=patience)
+
+
+def _is_starting_programs(home: Home, supervisor: psutil.Process) -> bool:
+    """Whether a program is still between fork and exec, or before.
+
+    Asked to stop then, it would never notice: it has the supervisor's signal handlers, and loses
+    with them what they have heard.
+    """
+    try:
+        states = Supervisor(home).programs()
+        mine = supervisor.cmdline()
+        before_exec = any(child.cmdline() == mine for child in supervisor.children())
+    except ConnectionError:
+        return processes.lives(supervisor)
+    except psutil.Error:
+        return False
+    return before_exec or any(state.state == "STOPPED" for state in states)
+
+
+def supervisor_process(home: Home) -> psutil.Process | None:
+    return processes.process_from_pidfile(
+        home.supervisor_pidfile, mentions=str(home.supervisor_configuration)
+    )
+
+
+def _orphans(home: Home) -> Iterator[psutil.Process]:
+    run = home.last_run()
+    for process in psutil.process_iter() if run else ():
+        try:
+            ours = run is not None and process.environ().get(RUN_TOKEN) == run.token
+        except psutil.Error:
+            continue
+        if ours and process.pid != psutil.Process().pid:
+            yield process

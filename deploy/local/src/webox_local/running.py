@@ -1,0 +1,58 @@
+"""Reaching into a Webox that runs: stopping it, and its services' operator commands."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import psutil
+
+from webox_local import processes, supervision
+from webox_local.errors import CannotStartError
+from webox_local.home import Home
+from webox_local.keys import kept_keys
+from webox_local.leftovers import end_leftovers, supervisor_process
+from webox_local.programs import Installation, service_program
+from webox_local.servers import Servers
+from webox_local.settings import Settings
+
+# Longer than `webox up` takes at most to end everything by itself.
+STOP_SECONDS = 120
+
+
+def down(home: Home) -> bool:
+    """Stops what runs from `home`.
+
+    Returns:
+        Whether anything ran.
+    """
+    if not home.folder.is_dir():
+        return False
+    holder = home.holder()
+    if holder:
+        processes.end([psutil.Process(holder)], patience=STOP_SECONDS)
+    return end_leftovers(home, Servers.of(home.folder)) or bool(holder)
+
+
+def become_operator_command(
+    home: Home, service: str, arguments: Sequence[str], base: Mapping[str, str]
+) -> None:
+    """Turns this process into `webox-SERVICE ARGUMENTS`, with that service's environment.
+
+    Raises:
+        CannotStartError: Webox does not run, so that there is no database to work on.
+    """
+    environment = supervision.environment(base, "") | _installation(home, base).environment(service)
+    program = service_program(service)
+    os.execve(program, [program, *arguments], environment)  # noqa: S606 - no shell, our own program
+
+
+def _installation(home: Home, base: Mapping[str, str]) -> Installation:
+    run = home.last_run()
+    if run is None or supervisor_process(home) is None:
+        raise CannotStartError("Webox is not running here: start it first, with `make up`.")
+    return Installation(
+        home,
+        Settings.read(base, port=str(run.ports["gateway"])),
+        Servers.of(home.folder),
+        kept_keys(home.keys),
+        run.ports,
+    )

@@ -1,0 +1,105 @@
+"""What runs, for `webox status`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from webox_local.home import Home
+from webox_local.leftovers import supervisor_process
+from webox_local.supervision import ProgramState, Supervisor
+
+UP = {"RUNNING", "STARTING"}
+
+
+@dataclass(frozen=True)
+class ProgramStatus:
+    """`memory_bytes` counts a program with its children, and memory they share once."""
+
+    program: str
+    state: str
+    pid: int | None
+    uptime_seconds: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Status:
+    url: str | None
+    programs: Sequence[ProgramStatus]
+
+    @property
+    def all_up(self) -> bool:
+        return bool(self.programs) and all(each.state in UP for each in self.programs)
+
+    def as_json(self) -> dict[str, Any]:
+        programs = [asdict(each) for each in self.programs]
+        return {"url": self.url, "all_up": self.all_up, "programs": programs}
+
+    def as_table(self) -> str:
+        rows = [("PROGRAM", "STATE", "PID", "UP", "MEMORY")]
+        rows += [
+            (
+                each.program,
+                each.state.lower(),
+                str(each.pid or "-"),
+                duration(each.uptime_seconds),
+                size(each.memory_bytes),
+            )
+            for each in self.programs
+        ]
+        total = size(sum(each.memory_bytes for each in self.programs))
+        lines = [
+            f"{name:<18}{state:<10}{pid:>8}{up:>10}{memory:>10}"
+            for name, state, pid, up, memory in rows
+        ]
+        return "\n".join([*lines, "", f"Webox at {self.url}, {total} of memory in all"])
+
+
+def status(home: Home) -> Status:
+    """The state of every program; an empty one when nothing runs."""
+    run = home.last_run()
+    if run is None or supervisor_process(home) is None:
+        return Status(None, ())
+    try:
+        states = Supervisor(home).programs()
+    except ConnectionError:  # it is just starting, or just ending
+        return Status(run.url, ())
+    return Status(run.url, [_with_memory(state) for state in states])
+
+
+def _with_memory(state: ProgramState) -> ProgramStatus:
+    memory = _memory(state.pid) if state.pid else 0
+    return ProgramStatus(state.name, state.state, state.pid or None, state.seconds_up, memory)
+
+
+def _memory(pid: int) -> int:
+    try:
+        process = psutil.Process(pid)
+        return sum(_own_memory(each) for each in [process, *process.children(recursive=True)])
+    except psutil.Error:
+        return 0
+
+
+def _own_memory(process: psutil.Process) -> int:
+    """Its proportional share (PSS) where the system counts it, else what it alone has."""
+    try:
+        memory = process.memory_full_info()
+    except psutil.Error:
+        return 0
+    return int(getattr(memory, "pss", 0) or memory.uss)
+
+
+def duration(seconds: int) -> str:
+    """Two of its units at most, as `3d 4h` or `12s`."""
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, rest = divmod(rest, 60)
+    units = [(days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")]
+    shown = [f"{count}{unit}" for count, unit in units if count]
+    return " ".join(shown[:2]) or "0s"
+
+
+def size(count: int) -> str:
+    return f"{count / 1e6:.0f} MB"

@@ -1,0 +1,68 @@
+"""Stands in for a service's command: it starts in no time and needs no database."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+
+def serve() -> None:
+    import http.server  # noqa: PLC0415 - most of the many stubs do without
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            # As the real gateway, which is ready when the services behind it are.
+            self.send_response(503 if os.environ.get("STUB_COMPLAINT") else 200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None: ...
+
+    address = (os.environ["WEBOX_HOST"], int(os.environ["WEBOX_PORT"]))
+    http.server.ThreadingHTTPServer(address, Ready).serve_forever()
+
+
+def leave(_number: int, _frame: object) -> NoReturn:
+    sys.exit(0)
+
+
+def keep_environment(service: str, process: str) -> None:
+    """Lets the test see what this program was started with."""
+    seen = Path(os.environ["STUB_FOLDER"]) / f"{service}-{process}.json"
+    seen.write_text(json.dumps({"argv": sys.argv, "environment": dict(os.environ)}))
+
+
+def make_admin(arguments: list[str]) -> None:
+    keep_environment("gateway", "admin")
+    made = Path(os.environ["STUB_FOLDER"]) / "admin"
+    if made.exists() and "--if-none" in arguments:
+        sys.exit(3)
+    made.touch()
+    sys.stderr.write(json.dumps({"level": "info", "event": "a line of the log"}) + "\n")
+    email = arguments[arguments.index("--email") + 1]
+    answer = {"email": email, "password": f"pw-{os.urandom(4).hex()}"}
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def run(service: str, process: str) -> None:
+    signal.signal(signal.SIGTERM, leave)
+    complaint = os.environ.get("STUB_COMPLAINT", "")
+    if complaint.startswith(f"{service}-{process} "):
+        sys.exit(f"Error: {complaint}")
+    keep_environment(service, process)
+    sys.stdout.write(f"{service} {process} has started\n")
+    sys.stdout.flush()
+    if process == "api":
+        serve()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    name = Path(sys.argv[0]).name.removeprefix("webox-")
+    if sys.argv[1:3] == ["admin", "create"]:
+        make_admin(sys.argv[3:])
+    else:
+        run(name, sys.argv[1])

@@ -1,0 +1,27 @@
+"""The event door: what other services publish becomes read models."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from webox_dashboard.projection.service import apply_events
+from webox_dashboard.settings import DashboardSettings
+from webox_kit.consumer import ReceivedEvent
+from webox_kit.database import Session
+from webox_kit.duties import Duty
+from webox_kit.outbox import publish
+from webox_kit.runtime import Runtime
+
+STREAMS = ["gateway", "chat", "exporter"]
+
+
+@asynccontextmanager
+async def duties(runtime: Runtime[DashboardSettings]) -> AsyncIterator[Mapping[str, Duty]]:
+    yield {
+        "relay": runtime.relay().run,
+        "consumer": runtime.consumer(STREAMS, apply_and_tell).run,
+    }
+
+
+async def apply_and_tell(session: Session, events: Sequence[ReceivedEvent]) -> None:
+    """Apply a batch, and publish the notifications it made."""
+    await publish(session, *await apply_events(session, events), source="dashboard")

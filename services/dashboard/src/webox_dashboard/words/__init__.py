@@ -1,0 +1,1 @@
+"""What the dashboard says to people, in French and English."""

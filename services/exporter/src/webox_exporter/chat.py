@@ -1,0 +1,144 @@
+"""Reading conversations from the chat service's internal API, page by page."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel
+
+from webox_exporter.documents.model import Conversation, Message, Role
+from webox_exporter.schemas import ExportFilter, Selection
+from webox_kit.internal_http import InternalClient
+from webox_kit.text import clean
+
+_IDS_A_CALL = 200
+_CONVERSATIONS_A_PAGE = 200
+_MESSAGES_A_PAGE = 500
+
+
+class _Header(BaseModel):
+    id: int
+    title: str
+    folder: str
+    tags: list[str] = []
+    is_favorite: bool = False
+    message_count: int
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+    def conversation(self) -> Conversation:
+        return Conversation(
+            id=self.id,
+            title=clean(self.title),
+            folder=clean(self.folder),
+            tags=tuple(map(clean, self.tags)),
+            is_favorite=self.is_favorite,
+            message_count=self.message_count,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+class _Entry(BaseModel):
+    id: int
+    role: Role
+    content: str
+    created_at: AwareDatetime
+    ai_provider: str | None = None
+    model: str | None = None
+    status: str | None = None
+    demo: bool | None = None
+
+    def message(self) -> Message:
+        return Message(
+            id=self.id,
+            role=self.role,
+            content=clean(self.content),
+            created_at=self.created_at,
+            provider=self.ai_provider,
+            model=self.model,
+            status=self.status or "done",
+            demo=bool(self.demo),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    messages: list[Message]
+    next_cursor: str | None
+
+
+class ChatReader:
+    """One user's conversations, as chat has them at the moment of the call."""
+
+    def __init__(self, client: InternalClient) -> None:
+        self._client = client
+
+    async def by_ids(self, user_id: int, ids: Sequence[int]) -> list[Conversation]:
+        """Those of `ids` that are there, in the order of `ids`."""
+        found: dict[int, Conversation] = {}
+        for start in range(0, len(ids), _IDS_A_CALL):
+            part = ids[start : start + _IDS_A_CALL]
+            page = await self._page(user_id, ids=",".join(map(str, part)), limit=_IDS_A_CALL)
+            found |= {header.id: header.conversation() for header in _headers(page)}
+        return [found[each] for each in ids if each in found]
+
+    async def any_matches(self, user_id: int, selection: Selection) -> bool:
+        page = await self._page(user_id, limit=1, **_query(selection.filter))
+        return bool(page["conversations"])
+
+    async def selected(self, user_id: int, selection: Selection) -> AsyncIterator[Conversation]:
+        """All that the selection takes in."""
+        if selection.conversation_ids is not None:
+            for conversation in await self.by_ids(user_id, selection.conversation_ids):
+                yield conversation
+            return
+        cursor: dict[str, str] = {}
+        while True:
+            page = await self._page(
+                user_id, limit=_CONVERSATIONS_A_PAGE, **_query(selection.filter), **cursor
+            )
+            for header in _headers(page):
+                yield header.conversation()
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    async def messages(self, user_id: int, conversation_id: int, cursor: str | None) -> MessagePage:
+        """A page of messages, the oldest first.
+
+        Raises:
+            NotFoundError: the conversation is not there (any more).
+        """
+        query: dict[str, str | int] = {"limit": _MESSAGES_A_PAGE}
+        if cursor is not None:
+            query["cursor"] = cursor
+        path = f"/internal/users/{user_id}/conversations/{conversation_id}/messages"
+        page = await self._client.get(path, **query)
+        entries = [_Entry.model_validate(each) for each in page["messages"]]
+        readable = [entry.message() for entry in entries if _counts(entry)]
+        return MessagePage(readable, page["next_cursor"])
+
+    async def _page(self, user_id: int, **query: str | int) -> dict[str, Any]:
+        page: dict[str, Any] = await self._client.get(
+            f"/internal/users/{user_id}/conversations", **query
+        )
+        return page
+
+
+def _headers(page: dict[str, Any]) -> list[_Header]:
+    return [_Header.model_validate(each) for each in page["conversations"]]
+
+
+def _query(wanted: ExportFilter | None) -> dict[str, str]:
+    if wanted is None:
+        return {}
+    given = wanted.model_dump(exclude_none=True)
+    return {name: str(value).lower() if value in (True, False) else value
+            for name, value in given.items()}  # fmt: skip
+
+
+def _counts(entry: _Entry) -> bool:
+    """What a conversation's `message_count` counts: questions, answers, and partial answers."""
+    answered = entry.status in {None, "done"} or (entry.status == "cancelled" and entry.content)
+    return entry.role != "assistant" or bool(answered)

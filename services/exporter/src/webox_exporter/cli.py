@@ -1,0 +1,13 @@
+"""The exporter's command line."""
+
+from webox_kit.cli import ServiceCommands, service_cli
+
+main = service_cli(
+    ServiceCommands(
+        name="exporter",
+        settings="webox_exporter.settings:ExporterSettings",
+        app="webox_exporter.main:create_app",
+        duties="webox_exporter.consumers:duties",
+        worker="webox_exporter.worker:run",
+    )
+)

@@ -1,0 +1,32 @@
+"""The formats there are. Adding one is a line here and a module with a `render`."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from webox_exporter.documents.model import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of document: what it is called, served as, and whether a ZIP gains by deflating."""
+
+    name: str
+    media_type: str
+    module: str
+    deflates: bool = True
+
+    def renderer(self) -> Renderer:
+        """The function that writes it, imported now: the HTTP process never needs it."""
+        render: Renderer = import_module(f"webox_exporter.documents.{self.module}").render
+        return render
+
+
+FORMATS = {
+    known.name: known
+    for known in (
+        Format("pdf", "application/pdf", "pdf", deflates=False),
+        Format("md", "text/markdown; charset=utf-8", "markdown"),
+        Format("txt", "text/plain; charset=utf-8", "text"),
+    )
+}
+ZIP_MEDIA_TYPE = "application/zip"

@@ -1,0 +1,66 @@
+"""One Markdown parser for all formats: CommonMark with tables and strike-through, no HTML."""
+
+import re
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
+_EXTENSIONS = ["table", "strikethrough"]
+_NESTING_LIMIT = 40
+
+
+def is_safe_link(target: str) -> bool:
+    """Whether a link may be clicked: http, https and mailto only."""
+    return _SAFE_LINK.fullmatch(target) is not None
+
+
+class _StrictParser(MarkdownIt):
+    """Leaves a link to anywhere unsafe as the text that it is."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - the base class's name
+        return is_safe_link(url)
+
+
+class _CredulousParser(MarkdownIt):
+    """Reads a text as a careless program would: HTML and every link count."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - the base class's signature
+        return True
+
+
+@cache
+def _strict_parser() -> MarkdownIt:
+    options = {"html": False, "maxNesting": _NESTING_LIMIT}
+    return _StrictParser("commonmark", options).enable(_EXTENSIONS)
+
+
+@cache
+def _credulous_parser() -> MarkdownIt:
+    options = {"html": True, "maxNesting": _NESTING_LIMIT}
+    return _CredulousParser("commonmark", options).enable(_EXTENSIONS)
+
+
+def parse(text: str) -> list[Token] | None:
+    """The text's tokens, or None when it nests so deeply that the parser drops some of it."""
+    tokens = _strict_parser().parse(text)
+    return None if _nests_too_deep(tokens) else tokens
+
+
+def is_harmless(text: str) -> bool:
+    """Whether even a careless reader finds no HTML, no image and no unsafe link in the text."""
+    tokens = _credulous_parser().parse(text)
+    return not _nests_too_deep(tokens) and not any(map(_is_harmful, tokens))
+
+
+def _nests_too_deep(tokens: list[Token]) -> bool:
+    return any(token.level >= _NESTING_LIMIT - 1 for token in tokens)
+
+
+def _is_harmful(token: Token) -> bool:
+    if token.type in {"html_block", "html_inline", "image"}:
+        return True
+    if token.type == "link_open" and not is_safe_link(str(token.attrs.get("href", ""))):
+        return True
+    return any(map(_is_harmful, token.children or ()))

@@ -1,0 +1,24 @@
+"""Characters that must not reach a file as they are."""
+
+import re
+
+_NEWLINES = re.compile("\r\n?|\u2028|\u2029|\x85")
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
+
+
+def normal_lines(text: str) -> str:
+    """The same text with line feeds as its only line ends, and no lone surrogates."""
+    return _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _NEWLINES.sub("\n", text))
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:  # noqa: PLR2004 - the block of control pictures mirrors C0 from U+2400
+        return chr(0x2400 + code)
+    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else f"[U+{code:04X}]"  # noqa: PLR2004 - DEL
+
+
+def plain_text(text: str) -> str:
+    """Text for a file that people print in a terminal: control characters shown, not obeyed."""
+    return _CONTROLS.sub(_visible, normal_lines(text))

@@ -1,0 +1,74 @@
+"""The words and dates that documents add to what people and providers wrote."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+Language = Literal["fr", "en"]
+
+_MONTHS: dict[Language, str] = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+
+_FRENCH = {
+    "you": "Vous",
+    "system": "Système",
+    "assistant": "Assistant",
+    "demo": "démonstration",
+    "cancelled": "interrompue",
+    "folder": "Dossier",
+    "tags": "Étiquettes",
+    "created": "Créée le",
+    "updated": "Modifiée le",
+    "messages": "Messages",
+    "favorite": "Favorite",
+    "yes": "oui",
+    "page": "Page",
+    "image": "image",
+    "subject": "Conversation exportée de Webox",
+    "untitled": "Sans titre",
+    "index": "Conversations exportées",
+}
+_ENGLISH = {
+    "you": "You",
+    "system": "System",
+    "assistant": "Assistant",
+    "demo": "demo",
+    "cancelled": "stopped",
+    "folder": "Folder",
+    "tags": "Tags",
+    "created": "Created",
+    "updated": "Updated",
+    "messages": "Messages",
+    "favorite": "Favorite",
+    "yes": "yes",
+    "page": "Page",
+    "image": "image",
+    "subject": "Conversation exported from Webox",
+    "untitled": "Untitled",
+    "index": "Exported conversations",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The reader's language, for labels and dates. Dates are printed in UTC and say so."""
+
+    language: Language = "fr"
+
+    def __getitem__(self, key: str) -> str:
+        return (_FRENCH if self.language == "fr" else _ENGLISH)[key]
+
+    @property
+    def colon(self) -> str:
+        """What stands between a label and its value: French sets a no-break space first."""
+        return "\N{NO-BREAK SPACE}: " if self.language == "fr" else ": "
+
+    def date(self, moment: datetime) -> str:
+        """`24 novembre 2025 à 14:30 UTC`, or `24 November 2025, 14:30 UTC`."""
+        moment = moment.astimezone(UTC)
+        month = _MONTHS[self.language].split()[moment.month - 1]
+        day = "1er" if self.language == "fr" and moment.day == 1 else str(moment.day)
+        joint = " à " if self.language == "fr" else ", "
+        return f"{day} {month} {moment.year}{joint}{moment:%H:%M} UTC"

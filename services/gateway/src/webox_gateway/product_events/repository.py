@@ -1,0 +1,31 @@
+"""All SQL about events from outside."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from webox_gateway.models import account, product_event
+from webox_kit.database import Session
+
+
+class ProductEventRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def user_exists(self, user_id: int) -> bool:
+        """Whether there is this user, who then stays until the transaction ends."""
+        found = await self._session.scalar(
+            select(account.c.id).where(account.c.id == user_id).with_for_update(key_share=True)
+        )
+        return found is not None
+
+    async def add(self, **event: Any) -> bool:
+        """Keep an event; False when this user's event of that source and id is there already."""
+        added = await self._session.scalar(
+            insert(product_event)
+            .values(**event)
+            .on_conflict_do_nothing(constraint="uq_product_event_source")
+            .returning(product_event.c.id)
+        )
+        return added is not None

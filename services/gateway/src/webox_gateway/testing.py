@@ -1,0 +1,147 @@
+"""For tests: the real gateway on a real port, before services that echo what they were asked."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+from aiohttp import web
+from sqlalchemy import update
+
+from webox_gateway.main import create_app
+from webox_gateway.models import account
+from webox_gateway.server import server_config
+from webox_gateway.settings import GatewaySettings
+from webox_kit.database import Database
+
+PASSWORD = "canary-password-1"  # noqa: S105 - nobody's
+SERVICES = ("chat", "search", "exporter", "dashboard")
+
+
+@dataclass
+class Upstream:
+    """One service's stand-in. `answers` are handlers by path; any other path is echoed."""
+
+    name: str
+    url: str = ""
+    answers: dict[str, Callable[[web.Request], Any]] = field(default_factory=dict)
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        handler = self.answers.get(request.path)
+        if handler is not None:
+            response: web.StreamResponse = await handler(request)
+            return response
+        body = await request.text()
+        self.seen.append(
+            {
+                "service": self.name,
+                "method": request.method,
+                "path": request.raw_path,
+                "headers": [(name.lower(), value) for name, value in request.headers.items()],
+                "body": body,
+            }
+        )
+        return web.json_response(self.seen[-1])
+
+
+@asynccontextmanager
+async def running(upstream: Upstream) -> AsyncIterator[Upstream]:
+    app = web.Application(client_max_size=16 * 1024 * 1024)
+    app.router.add_route("*", "/{path:.*}", upstream.handle)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    upstream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield upstream
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class Gateway:
+    """The served gateway, and what stands behind it."""
+
+    client: httpx.AsyncClient
+    port: int
+    upstreams: dict[str, Upstream]
+    settings: GatewaySettings
+    database: Database
+
+    async def user(self, email: str = "ada@example.org", role: str = "user") -> "Person":
+        """Register, make it an admin if wished, and sign in."""
+        made = await self.client.post(
+            "/api/auth/register", json={"email": email, "password": PASSWORD, "name": "Ada"}
+        )
+        made.raise_for_status()
+        if role == "admin":
+            async with self.database.engine.begin() as connection:
+                await connection.execute(
+                    update(account).where(account.c.id == made.json()["id"]).values(role="admin")
+                )
+        return await self.sign_in(email)
+
+    async def sign_in(self, email: str) -> "Person":
+        answer = await self.client.post(
+            "/api/auth/login", json={"email": email, "password": PASSWORD}
+        )
+        answer.raise_for_status()
+        self.client.cookies.clear()
+        signed_in = answer.json()
+        return Person(signed_in["user"]["id"], email, signed_in["access_token"])
+
+    async def raw(self, request: bytes, *, wait: float = 5.0) -> bytes:
+        """Send bytes as they are; everything that is answered until the gateway closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(wait):
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+@dataclass(frozen=True)
+class Person:
+    id: int
+    email: str
+    token: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@asynccontextmanager
+async def served(
+    settings: GatewaySettings, upstreams: dict[str, Upstream]
+) -> AsyncIterator[Gateway]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(
+            server_config(create_app(settings), lifespan="on", timeout_graceful_shutdown=1)
+        )
+        serving = asyncio.create_task(server._serve(sockets=[listener]))  # noqa: SLF001 - `serve` would take over the test run's signal handlers
+        database = Database(settings.database_url)
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                await _wait_until_started(server, serving)
+                yield Gateway(client, port, upstreams, settings, database)
+        finally:
+            server.should_exit = True
+            await serving
+            await database.close()
+
+
+async def _wait_until_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.005)
+
+
+StartGateway = Callable[..., Awaitable[Gateway]]
+"""`await start_gateway(**settings)`: a Gateway, ended with the test."""

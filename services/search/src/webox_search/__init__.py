@@ -1,0 +1,1 @@
+"""The index of titles and messages, and queries over it."""

@@ -1,0 +1,26 @@
+"""The HTTP door."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from webox_kit.app import PROBLEMS
+from webox_kit.identity import CurrentUser
+from webox_search.schemas import SearchAnswer, SearchParameters
+from webox_search.service import SearchService
+
+router = APIRouter(responses=PROBLEMS, tags=["search"])
+
+
+def search_service(request: Request) -> SearchService:
+    service: SearchService = request.app.state.search
+    return service
+
+
+@router.get("/api/chat/search", summary="Search titles and messages")
+async def search(
+    user: CurrentUser,
+    parameters: Annotated[SearchParameters, Query()],
+    service: Annotated[SearchService, Depends(search_service)],
+) -> SearchAnswer:
+    return await service.find(user.user_id, parameters)

@@ -1,0 +1,169 @@
+"""The embedded engine: tantivy, on this machine's disk.
+
+One process writes (the `events` process, under its duty's lock), any number read and follow its
+commits. https://docs.rs/tantivy describes the engine itself.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from webox_search.errors import IndexLostError, IndexUnavailableError
+from webox_search.index.base import Document, Health, Page, Rebuild, SearchQuery
+from webox_search.index.embedded_queries import SCHEMA_VERSION
+from webox_search.index.embedded_reader import EmbeddedReader
+from webox_search.index.embedded_writer import GenerationWriter
+from webox_search.index.generations import Generations, size_of
+
+T = TypeVar("T")
+
+
+class EmbeddedIndex:
+    """A `SearchIndex` in a folder. Its work is done in threads: the engine lets go of the GIL."""
+
+    def __init__(self, folder: Path) -> None:
+        self._generations = Generations(folder, SCHEMA_VERSION)
+        self._reader = EmbeddedReader(self._generations)
+        self._lock = threading.Lock()
+        self._serving: GenerationWriter | None = None
+        self._building: GenerationWriter | None = None
+
+    async def ensure(self) -> bool:
+        return await self._locked(self._open)
+
+    async def upsert(self, documents: Sequence[Document]) -> None:
+        await self._write(lambda writer: writer.upsert(documents))
+
+    async def delete_documents(self, keys: Sequence[str]) -> None:
+        await self._write(lambda writer: writer.delete("key", keys))
+
+    async def delete_conversation(self, conversation_id: int) -> None:
+        await self._write(lambda writer: writer.delete("conversation_id", [conversation_id]))
+
+    async def delete_user(self, user_id: int) -> None:
+        await self._write(lambda writer: writer.delete("user_id", [user_id]))
+
+    async def commit(self) -> None:
+        await self._write(GenerationWriter.commit)
+
+    async def begin_rebuild(self) -> Rebuild:
+        await self._locked(self._start_building)
+        return _EmbeddedRebuild(self)
+
+    async def search(self, query: SearchQuery) -> Page:
+        return await _in_thread(lambda: self._reader.search(query))
+
+    async def health(self) -> Health:
+        return await _in_thread(self._health)
+
+    async def close(self) -> None:
+        await self._locked(self._close)
+
+    async def write_building(self, write: Callable[[GenerationWriter], None]) -> None:
+        """Change the index being built only."""
+
+        def work() -> None:
+            if self._building is None:
+                raise IndexLostError
+            write(self._building)
+
+        await self._locked(work)
+
+    async def publish_building(self) -> None:
+        await self._locked(self._swap)
+
+    async def drop_building(self) -> None:
+        await self._locked(self._drop_building)
+
+    async def _write(self, write: Callable[[GenerationWriter], None]) -> None:
+        def work() -> None:
+            self._open()
+            writers = [each for each in (self._serving, self._building) if each is not None]
+            if not writers:
+                raise IndexLostError
+            for writer in writers:
+                write(writer)
+
+        await self._locked(work)
+
+    async def _locked(self, work: Callable[[], T]) -> T:
+        def alone() -> T:
+            with self._lock:
+                try:
+                    return work()
+                except (ValueError, OSError):
+                    # A writer that failed takes nothing any more: open it anew next time.
+                    self._serving = self._building = None
+                    raise
+
+        return await _in_thread(alone)
+
+    def _open(self) -> bool:
+        current = self._generations.current()
+        if self._serving is not None and self._serving.path != current:
+            self._serving = None
+        if self._serving is None and current is not None:
+            self._serving = GenerationWriter(current)
+        return self._serving is not None
+
+    def _start_building(self) -> None:
+        self._drop_building()
+        self._building = GenerationWriter(self._generations.create())
+
+    def _swap(self) -> None:
+        if self._building is None:
+            raise IndexLostError
+        self._building.commit()
+        self._generations.publish(self._building.path)
+        self._serving, self._building = self._building, None
+        self._generations.remove_all_but(self._serving.path)
+
+    def _drop_building(self) -> None:
+        self._building = None
+        self._generations.remove_all_but(self._generations.pointed())
+
+    def _close(self) -> None:
+        self._serving = self._building = None
+
+    def _health(self) -> Health:
+        current = self._generations.current()
+        return Health(
+            engine="embedded",
+            ready=current is not None,
+            documents=self._reader.count(),
+            size_bytes=size_of(current) if current else 0,
+        )
+
+
+class _EmbeddedRebuild:
+    def __init__(self, index: EmbeddedIndex) -> None:
+        self._index = index
+
+    async def upsert(self, documents: Sequence[Document]) -> None:
+        await self._index.write_building(lambda writer: writer.upsert(documents))
+
+    async def finish(self) -> None:
+        await self._index.publish_building()
+
+    async def abandon(self) -> None:
+        await self._index.drop_building()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    def translated() -> T:
+        with _engine_errors():
+            return work()
+
+    return await asyncio.to_thread(translated)
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    """Every error of tantivy is a ValueError, whatever went wrong."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise IndexUnavailableError from error

@@ -1,0 +1,183 @@
+"""Searching the current generation of the embedded index."""
+
+import threading
+from collections.abc import Sequence
+
+import tantivy
+from tantivy import Query, Searcher
+
+from webox_search.errors import IndexUnavailableError
+from webox_search.index import ranking
+from webox_search.index.base import Page, SearchQuery, message_key, title_key
+from webox_search.index.embedded_queries import (
+    TITLE,
+    conversations_matching,
+    matching,
+    messages_of,
+    with_keys,
+)
+from webox_search.index.generations import Generations, commit_of
+from webox_search.index.highlights import find_matches
+from webox_search.index.parsing import ParsedQuery, parse
+from webox_search.index.ranking import CANDIDATES_AT_MOST, Candidate, Found, Group
+
+_FILTERED_CONVERSATIONS_AT_MOST = 100_000
+
+
+class EmbeddedReader:
+    """Follows the writer's commits, and the change of generations, at each search."""
+
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
+        self._lock = threading.Lock()
+        self._index: tantivy.Index | None = None
+        self._generation: object = None
+        self._commit: object = None
+
+    def search(self, query: SearchQuery) -> Page:
+        parsed = parse(query.text)
+        searcher = self._searcher()
+        if searcher is None or not parsed.wanted:
+            return ranking.nothing()
+        return _Search(searcher, query, parsed).page()
+
+    def count(self) -> int:
+        searcher = self._searcher()
+        return searcher.num_docs if searcher else 0
+
+    def _searcher(self) -> Searcher | None:
+        """A snapshot of the last commit; None while there never was an index."""
+        with self._lock:
+            generation = self._generations.version_of_pointer
+            if generation is None and self._generation is None:
+                return None
+            if generation != self._generation or self._index is None:
+                self._open(generation)
+            self._follow()
+            return self._index.searcher() if self._index else None
+
+    def _open(self, generation: object) -> None:
+        self._index = None
+        path = self._generations.current()
+        if path is None:
+            raise IndexUnavailableError("The search index is being built anew.")
+        self._index = tantivy.Index.open(str(path))
+        # The engine's own watching lags by half a second.
+        self._index.config_reader("manual")
+        self._generation = generation
+        self._commit = None
+
+    def _follow(self) -> None:
+        path = self._generations.current()
+        commit = commit_of(path) if path else None
+        if self._index is None or commit is None:
+            self._index = None
+            raise IndexUnavailableError("The search index is being built anew.")
+        if commit != self._commit:
+            self._index.reload()
+            self._commit = commit
+
+
+class _Search:
+    """One query on one snapshot."""
+
+    def __init__(self, searcher: Searcher, query: SearchQuery, parsed: ParsedQuery) -> None:
+        self._searcher = searcher
+        self._query = query
+        self._parsed = parsed
+        self._parsed_tolerant = parsed.tolerant()
+        self._within = self._conversations()
+
+    def page(self) -> Page:
+        groups, tolerant = self._groups()
+        shown = ranking.shown(groups, self._query)
+        titles, messages = self._titles(shown), self._messages(shown)
+        return ranking.page_of(shown, titles, messages, total=len(groups), tolerant=tolerant)
+
+    def _conversations(self) -> list[int] | None:
+        """The conversations that the filters on conversations allow; None is all."""
+        if not self._query.filters.on_conversations:
+            return None
+        titles = conversations_matching(self._query.user_id, self._query.filters)
+        hits = self._searcher.search(titles, _FILTERED_CONVERSATIONS_AT_MOST, count=False).hits
+        return self._values("conversation_id", [address for _, address in hits])
+
+    def _groups(self) -> tuple[list[Group], bool]:
+        exact = ranking.group(self._candidates(tolerant=False), tolerant=False)
+        wanted = self._query.tolerant
+        if wanted is None:
+            wanted = len(exact) < self._query.offset + self._query.limit
+        if not wanted or not self._parsed.has_tolerance:
+            return exact, wanted
+        more = ranking.group(self._candidates(tolerant=True), tolerant=True)
+        return ranking.merge(exact, more), wanted
+
+    def _candidates(self, *, tolerant: bool) -> list[Candidate]:
+        query = matching(self._chosen(tolerant), self._query, self._within, tolerant=tolerant)
+        hits = self._searcher.search(query, CANDIDATES_AT_MOST, count=False).hits
+        addresses = [address for _, address in hits]
+        columns = zip(
+            self._values("conversation_id", addresses),
+            self._values("message_id", addresses),
+            self._values("created_at", addresses),
+            hits,
+            strict=True,
+        )
+        return [
+            Candidate(
+                conversation_id, None if message_id == TITLE else message_id, created_at, hit[0]
+            )
+            for conversation_id, message_id, created_at, hit in columns
+        ]
+
+    def _chosen(self, tolerant: bool) -> ParsedQuery:
+        return self._parsed_tolerant if tolerant else self._parsed
+
+    def _values(self, field: str, addresses: Sequence[tantivy.DocAddress]) -> list[int]:
+        values = self._searcher.fast_field_values(field, list(addresses))
+        return [int(value or 0) for value in values]
+
+    def _titles(self, groups: Sequence[Group]) -> dict[int, Found]:
+        keys = {title_key(each.conversation_id): each for each in groups}
+        return {
+            keys[key].conversation_id: self._found(keys[key], document)
+            for key, document in self._load(list(keys)).items()
+        }
+
+    def _messages(self, groups: Sequence[Group]) -> dict[int, Found]:
+        keys = {message_key(each.best.message_id or TITLE): each for each in groups if each.best}
+        found = {
+            keys[key].conversation_id: self._found(keys[key], document)
+            for key, document in self._load(list(keys)).items()
+        }
+        for each in groups:
+            if each.best is None and (opening := self._opening(each.conversation_id)):
+                found[each.conversation_id] = self._found(each, opening)
+        return found
+
+    def _load(self, keys: Sequence[str]) -> dict[str, tantivy.Document]:
+        if not keys:
+            return {}
+        query = with_keys(self._query.user_id, keys)
+        return {document["key"][0]: document for document in self._documents(query, len(keys))}
+
+    def _opening(self, conversation_id: int) -> tantivy.Document | None:
+        query = messages_of(self._query.user_id, conversation_id)
+        hits = self._searcher.search(
+            query, 1, count=False, order_by_field="message_id", order=tantivy.Order.Asc
+        ).hits
+        return self._searcher.doc(hits[0][1]) if hits else None
+
+    def _documents(self, query: Query, limit: int) -> list[tantivy.Document]:
+        hits = self._searcher.search(query, limit, count=False).hits
+        return [self._searcher.doc(address) for _, address in hits]
+
+    def _found(self, group: Group, document: tantivy.Document) -> Found:
+        text = bytes(document["text"][0]).decode()
+        parsed = self._chosen(group.tolerant)
+        return Found(
+            text=text,
+            spans=find_matches(parsed, text, tolerant=group.tolerant),
+            created_at=int(document["created_at"][0]),
+            message_id=int(document["message_id"][0]) or None,
+        )

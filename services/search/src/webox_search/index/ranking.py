@@ -1,0 +1,126 @@
+"""From matching documents to rows: one a conversation, titles above messages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from webox_search.index.base import Page, Row, SearchQuery, Span
+from webox_search.index.snippets import cut_snippet
+
+CANDIDATES_AT_MOST = 10_000
+"""So many best matching documents are looked at; counts beyond them are lower bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds."""
+
+    conversation_id: int
+    message_id: int | None
+    created_at: int
+    score: float
+
+
+@dataclass(slots=True)
+class Group:
+    """What matches in one conversation, with its best message; `tolerant`: only with typos."""
+
+    conversation_id: int
+    tolerant: bool = False
+    title_score: float = 0.0
+    best: Candidate | None = None
+    messages: int = 0
+    newest: int = 0
+
+    def add(self, candidate: Candidate) -> None:
+        self.newest = max(self.newest, candidate.created_at)
+        if candidate.message_id is None:
+            self.title_score = candidate.score
+            return
+        self.messages += 1
+        if self.best is None or _message_order(candidate) > _message_order(self.best):
+            self.best = candidate
+
+    @property
+    def order(self) -> tuple[float, float, int, int]:
+        message_score = _rounded(self.best.score) if self.best else 0.0
+        return _rounded(self.title_score), message_score, self.newest, self.conversation_id
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A stored text with the places where the query matches it."""
+
+    text: str
+    spans: tuple[Span, ...]
+    created_at: int
+    message_id: int | None = None
+
+
+def group(candidates: Iterable[Candidate], *, tolerant: bool) -> list[Group]:
+    """The conversations, best first: those whose title matches, then by their best message.
+
+    Of equals the more recent comes first.
+    """
+    groups: dict[int, Group] = {}
+    for candidate in candidates:
+        if candidate.conversation_id not in groups:
+            groups[candidate.conversation_id] = Group(candidate.conversation_id, tolerant)
+        groups[candidate.conversation_id].add(candidate)
+    return sorted(groups.values(), key=lambda each: each.order, reverse=True)
+
+
+def merge(exact: Sequence[Group], tolerant: Sequence[Group]) -> list[Group]:
+    """Exact matches first, then what only forgiving typos finds."""
+    known = {each.conversation_id for each in exact}
+    return [*exact, *(each for each in tolerant if each.conversation_id not in known)]
+
+
+def shown(groups: Sequence[Group], query: SearchQuery) -> Sequence[Group]:
+    return groups[query.offset : query.offset + query.limit]
+
+
+def page_of(
+    groups: Sequence[Group],
+    titles: Mapping[int, Found],
+    messages: Mapping[int, Found],
+    *,
+    total: int,
+    tolerant: bool,
+) -> Page:
+    """The page that shows `groups`; titles and messages are by conversation id."""
+    rows = (
+        _row(each, titles.get(each.conversation_id), messages.get(each.conversation_id))
+        for each in groups
+    )
+    return Page(tuple(rows), total, tolerant)
+
+
+def nothing() -> Page:
+    return Page(rows=(), total=0, tolerant=False)
+
+
+def _row(group_: Group, title: Found | None, message: Found | None) -> Row:
+    """`message` is the best one, or the conversation's opening where only its title matches."""
+    snippet, highlights = cut_snippet(message.text, message.spans) if message else ("", ())
+    matching_shown = 1 if group_.best else 0
+    created_at = message.created_at if message else group_.newest
+    return Row(
+        conversation_id=group_.conversation_id,
+        title=title.text if title else "",
+        title_highlights=title.spans if title else (),
+        snippet=snippet,
+        snippet_highlights=highlights,
+        message_id=message.message_id if message else None,
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        more_matches=group_.messages - matching_shown,
+    )
+
+
+def _message_order(candidate: Candidate) -> tuple[float, int, int]:
+    return _rounded(candidate.score), candidate.created_at, candidate.message_id or 0
+
+
+def _rounded(score: float) -> float:
+    """Scores that differ in the second decimal only are equal: recency decides."""
+    return round(score, 1)

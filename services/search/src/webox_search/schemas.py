@@ -1,0 +1,109 @@
+"""What clients of search send and see."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from webox_kit.text import Cleaned
+from webox_kit.times import Moment
+
+QUERY_CHARACTERS = 512
+DEFAULT_LIMIT, MAX_LIMIT = 10, 50
+MAX_SKIP = 10_000
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("say what to look for")
+    return text
+
+
+def _beginning_of_day(value: object) -> object:
+    return _of_day(value, time.min)
+
+
+def _end_of_day(value: object) -> object:
+    return _of_day(value, time.max)
+
+
+def _of_day(value: object, moment: time) -> object:
+    """A day without a time becomes that moment of it; anything else is left to be judged."""
+    try:
+        day = date.fromisoformat(str(value))
+    except ValueError:
+        return value
+    return datetime.combine(day, moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Times without a zone are UTC, until users have one of their own."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+From = Annotated[datetime, BeforeValidator(_beginning_of_day), AfterValidator(_in_utc)]
+To = Annotated[datetime, BeforeValidator(_end_of_day), AfterValidator(_in_utc)]
+
+
+class SearchParameters(BaseModel):
+    """The query string. Another parameter is refused: ignoring a filter would mislead."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    q: Annotated[
+        str, Field(min_length=1, max_length=QUERY_CHARACTERS), AfterValidator(_not_blank), Cleaned
+    ] = Field(description='What to look for; `"a phrase"` and `-unwanted` are understood.')
+    folder: Annotated[str, Field(max_length=100), Cleaned] | None = None
+    tag: Annotated[str, Field(max_length=50), Cleaned] | None = None
+    provider: Annotated[str, Field(max_length=40), Cleaned] | None = None
+    role: Literal["user", "assistant"] | None = None
+    favorite: bool | None = None
+    archived: bool | None = None
+    created_from: From | None = Field(
+        default=None, alias="from", description="A date, or a date and time; inclusive."
+    )
+    created_to: To | None = Field(
+        default=None, alias="to", description="A date (all of that day), or a date and time."
+    )
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    cursor: str | None = Field(
+        default=None, max_length=1024, description="`next_cursor` of the page before."
+    )
+    skip: int | None = Field(
+        default=None, ge=0, le=MAX_SKIP, description="A plain offset, instead of `cursor`."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.created_from and self.created_to and self.created_from > self.created_to:
+            raise ValueError("`from` lies after `to`")
+        return self
+
+
+class Highlights(BaseModel):
+    """Starts and ends of what matches, in code points, the ends exclusive."""
+
+    title: list[tuple[int, int]]
+    snippet: list[tuple[int, int]]
+
+
+class SearchResult(BaseModel):
+    """One conversation, its best message shown; `date` is that message's, for people."""
+
+    conversation_id: int
+    title: str
+    snippet: str
+    date: str = Field(examples=["24/11/2025 14:30"])
+    message_id: int | None
+    more_matches: int
+    created_at: Moment
+    highlights: Highlights
+
+
+class SearchAnswer(BaseModel):
+    """`total` counts conversations, exactly up to 1,000."""
+
+    results: list[SearchResult]
+    total: int
+    took_ms: int
+    next_cursor: str | None

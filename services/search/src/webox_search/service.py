@@ -1,0 +1,86 @@
+"""Searching, for one user."""
+
+import time
+
+from webox_kit.pagination import decode_cursor, encode_cursor, reject_both
+from webox_search.index.base import Filters, Page, Row, SearchIndex, SearchQuery
+from webox_search.schemas import Highlights, SearchAnswer, SearchParameters, SearchResult
+
+_SCOPE = "search"
+_PAGING = {"limit", "cursor", "skip"}
+_DATE = "%d/%m/%Y %H:%M"
+
+
+class SearchService:
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+
+    async def find(self, user_id: int, parameters: SearchParameters) -> SearchAnswer:
+        """The user's conversations that match, best first.
+
+        Raises:
+            BadRequestError: the cursor is another search's.
+            UnavailableError: the engine is away.
+        """
+        started = time.perf_counter()
+        query = _query(user_id, parameters)
+        page = await self._index.search(query)
+        return SearchAnswer(
+            results=[_result(row) for row in page.rows],
+            total=page.total,
+            took_ms=round((time.perf_counter() - started) * 1000),
+            next_cursor=_next_cursor(parameters, query, page),
+        )
+
+
+def _query(user_id: int, parameters: SearchParameters) -> SearchQuery:
+    reject_both(parameters.cursor, parameters.skip)
+    offset, tolerant = parameters.skip or 0, None
+    if parameters.cursor is not None:
+        # The first page decided on typos, so that the pages are pages of one list.
+        offset, tolerant = decode_cursor(_SCOPE, _bound(parameters), parameters.cursor, size=2)
+    return SearchQuery(
+        user_id=user_id,
+        text=parameters.q,
+        filters=Filters(
+            folder=parameters.folder,
+            tag=parameters.tag,
+            favorite=parameters.favorite,
+            archived=parameters.archived,
+            provider=parameters.provider,
+            role=parameters.role,
+            created_from=parameters.created_from,
+            created_to=parameters.created_to,
+        ),
+        offset=offset,
+        limit=parameters.limit,
+        tolerant=tolerant,
+    )
+
+
+def _next_cursor(parameters: SearchParameters, query: SearchQuery, page: Page) -> str | None:
+    shown = query.offset + len(page.rows)
+    if not page.rows or shown >= page.total:
+        return None
+    return encode_cursor(_SCOPE, _bound(parameters), [shown, page.tolerant])
+
+
+def _bound(parameters: SearchParameters) -> dict[str, object]:
+    """What a cursor belongs to: the same search."""
+    return parameters.model_dump(exclude=_PAGING)
+
+
+def _result(row: Row) -> SearchResult:
+    return SearchResult(
+        conversation_id=row.conversation_id,
+        title=row.title,
+        snippet=row.snippet,
+        # In UTC until users have a time zone of their own.
+        date=row.created_at.strftime(_DATE),
+        message_id=row.message_id,
+        more_matches=row.more_matches,
+        created_at=row.created_at,
+        highlights=Highlights(
+            title=list(row.title_highlights), snippet=list(row.snippet_highlights)
+        ),
+    )

@@ -1,0 +1,152 @@
+"""`webox-search rebuild`, and what goes on meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from search_support.chat import ChatDouble
+from search_support.reader import Reader
+from search_support.waiting import until
+
+from webox_kit.database import Database
+from webox_kit.internal_http import InternalClient
+from webox_kit.runtime import Runtime
+from webox_search import rebuilding
+from webox_search.index.base import Document
+from webox_search.index.embedded import EmbeddedIndex
+from webox_search.indexer import Changes, Indexer
+from webox_search.settings import SearchSettings
+from webox_search.source import ChatSource
+
+Events = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class TestRequest:
+    async def test_the_index_is_made_equal_to_chat(
+        self,
+        events: Events,
+        chat: ChatDouble,
+        reader: Reader,
+        settings: SearchSettings,
+        index_dir: Path,
+    ) -> None:
+        async with events():
+            kept = await chat.start("canari", "canari")
+            lost = await chat.start("canari", "canari")
+            await reader.finds("canari", kept, lost)
+            before = pointer(index_dir)
+            # Nobody says so: only a rebuild can notice.
+            del chat.conversations[lost]
+            del chat.documents[max(chat.documents)]
+
+            await rebuilding.request(Runtime.create("search", settings), wait=True)
+
+            assert await reader.found("canari") == [kept]
+        assert pointer(index_dir) != before
+        assert generations(index_dir) == [pointer(index_dir)]
+
+    async def test_searches_are_answered_all_the_while(
+        self, events: Events, chat: ChatDouble, reader: Reader, settings: SearchSettings
+    ) -> None:
+        async with events():
+            made = [await chat.start(f"canari {number}") for number in range(5)]
+            await reader.finds("canari", *made)
+            request = rebuilding.request(Runtime.create("search", settings), wait=True)
+            rebuilt = asyncio.create_task(request)
+
+            answers = [await reader.found("canari")]
+            while not rebuilt.done():
+                answers.append(await reader.found("canari"))
+            await rebuilt
+
+        assert {frozenset(answer) for answer in answers} == {frozenset(made)}
+
+
+class SlowSource(ChatSource):
+    """Stops between reading a page of messages from chat and handing it on."""
+
+    def __init__(self, client: InternalClient) -> None:
+        super().__init__(client)
+        self.has_read = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def messages_after(self, message_id: int) -> list[Document]:
+        page = await super().messages_after(message_id)
+        self.has_read.set()
+        await self.may_go_on.wait()
+        return page
+
+
+class TestMeanwhile:
+    @pytest.fixture
+    async def database(self, settings: SearchSettings) -> AsyncIterator[Database]:
+        database = Database(settings.database_url)
+        yield database
+        await database.close()
+
+    @pytest.fixture
+    async def source(self, settings: SearchSettings) -> AsyncIterator[SlowSource]:
+        source = SlowSource(Runtime.create("search", settings).client("chat"))
+        yield source
+        await source.close()
+
+    async def test_what_is_deleted_while_a_page_is_on_its_way_stays_deleted(
+        self,
+        chat: ChatDouble,
+        database: Database,
+        source: SlowSource,
+        index_dir: Path,
+        reader: Reader,
+    ) -> None:
+        gone = await chat.start("Sans titre", "canari")
+        kept = await chat.start("Sans titre", "canari")
+        indexer = Indexer(database, EmbeddedIndex(index_dir), source)
+        rebuilding = asyncio.create_task(indexer.rebuild())
+        await source.has_read.wait()
+
+        await chat.delete(gone)
+        deleting = asyncio.create_task(
+            apply(database, indexer, Changes(deleted_conversations={gone}))
+        )
+        source.may_go_on.set()
+        await asyncio.gather(rebuilding, deleting)
+
+        assert await reader.found("canari") == [kept]
+
+    async def test_an_interrupted_one_leaves_nothing_behind(
+        self,
+        chat: ChatDouble,
+        database: Database,
+        source: SlowSource,
+        index_dir: Path,
+        reader: Reader,
+    ) -> None:
+        await chat.start("Sans titre", "canari")
+        indexer = Indexer(database, EmbeddedIndex(index_dir), source)
+        rebuilding = asyncio.create_task(indexer.rebuild())
+        await source.has_read.wait()
+        assert len(generations(index_dir)) == 1
+
+        rebuilding.cancel()
+        await asyncio.gather(rebuilding, return_exceptions=True)
+
+        async def left() -> list[str]:
+            return await asyncio.to_thread(generations, index_dir)
+
+        await until(left, lambda names: names == [])
+        assert await reader.found("canari") == []
+
+
+async def apply(database: Database, indexer: Indexer, changes: Changes) -> None:
+    async with database.transaction() as session:
+        await indexer.apply(session, changes)
+
+
+def pointer(folder: Path) -> str:
+    return (folder / "current").read_text()
+
+
+def generations(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir() if each.is_dir()]
