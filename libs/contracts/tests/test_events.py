@@ -134,4 +134,4 @@ class TestProductEvents:
     @pytest.mark.parametrize("size", [-1, 2**62 + 1, "many", None])
     def test_storage_is_a_size(self, size: Any) -> None:
         with pytest.raises(ValidationError, match="bytes"):
-            StorageChanged(user_id=1, subject_id="s", occurred_at=NOON, bytes=size)
+            StorageChanged(user_id=1, subject_id="s", event_id="e", occurred_at=NOON, bytes=size)

@@ -23,7 +23,7 @@ def start(database_url: str, redis_url: str, broker_url: str, keys: Keys) -> Ite
     def start(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
         environment = {
             **os.environ,
-            "PYTHONPATH": str(PROBE),
+            "PYTHONPATH": os.pathsep.join([str(PROBE), os.environ.get("PYTHONPATH", "")]),
             "WEBOX_DATABASE_URL": database_url,
             "WEBOX_REDIS_URL": redis_url,
             "WEBOX_BROKER_URL": broker_url,

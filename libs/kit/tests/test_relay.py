@@ -75,6 +75,11 @@ class TestPublishing:
         assert sorted(delays)[2] < 0.1
 
 
+async def all_acknowledged(redis: Redis) -> bool:
+    [group] = await redis.xinfo_groups(stream_key(SOURCE))
+    return (group["name"], group["pending"]) == (b"probe", 0)
+
+
 async def longer_than(redis: Redis, length: int) -> bool:
     return int(await redis.xlen(stream_key(SOURCE))) > length
 
@@ -196,9 +201,8 @@ class TestEpoch:
             await redis.flushdb()
             await publish_started(database, "after")
             await eventually(lambda: effects_contain(database, "after"))
+            await eventually(lambda: all_acknowledged(redis))
         assert await effects(database) == ["before", "after"]
-        [group] = await redis.xinfo_groups(stream_key(SOURCE))
-        assert (group["name"], group["pending"]) == (b"probe", 0)
 
 
 class TestTrim:

@@ -13,6 +13,7 @@ from webox_contracts.events import (
     WebsitePublished,
     WebsiteUpdated,
 )
+from webox_kit.times import iso
 
 
 def one_of_each() -> list[EventData]:
@@ -197,10 +198,11 @@ class TestPages:
         while True:
             query = {"cursor": cursor} if cursor else {}
             page = await stage.read("recent-activity", limit=3, **query)
-            seen += [each["created_at"] for each in page["activities"]]
+            seen += page["activities"]
             if (cursor := page["next_cursor"]) is None:
                 break
-        assert seen == [f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in reversed(moments)]
+        assert [each["created_at"] for each in seen] == [iso(each) for each in reversed(moments)]
+        assert sorted(each["description"][-1] for each in seen) == list("012345678")
 
     async def test_what_comes_in_between_moves_no_page(self, stage: Stage) -> None:
         await stage.tell(*(started(n, created_at=NOON + timedelta(hours=n)) for n in (1, 2, 3)))

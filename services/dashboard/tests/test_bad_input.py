@@ -33,8 +33,8 @@ WRITES = ["notifications/read-all", "notifications/1/read"]
         {"cursor": encode_cursor("another list", {"user": 1}, ["2025-11-24T12:00:00", "x"])},
     ],
 )
-async def test_a_wrong_page_is_400(stage: Stage, path: str, query: dict[str, str]) -> None:
-    answer = await stage.ask(path, **query)
+async def test_a_wrong_page_is_400(served: Stage, path: str, query: dict[str, str]) -> None:
+    answer = await served.ask(path, **query)
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"]
@@ -44,8 +44,8 @@ async def test_a_wrong_page_is_400(stage: Stage, path: str, query: dict[str, str
 @pytest.mark.parametrize(
     "query", [{"limit": 1}, {"limit": 200}, {"skip": 0}, {"skip": 1_000_000}, {"unknown": "\0"}]
 )
-async def test_limits_themselves_are_fine(stage: Stage, path: str, query: dict[str, int]) -> None:
-    await stage.read(path, **query)
+async def test_limits_themselves_are_fine(served: Stage, path: str, query: dict[str, int]) -> None:
+    await served.read(path, **query)
 
 
 @pytest.mark.parametrize("scope", ["activity", "notifications"])
@@ -64,10 +64,10 @@ async def test_limits_themselves_are_fine(stage: Stage, path: str, query: dict[s
     ],
 )
 async def test_a_forged_cursor_is_never_an_error_of_ours(
-    stage: Stage, scope: str, key: list[object]
+    served: Stage, scope: str, key: list[object]
 ) -> None:
     path = {"activity": "recent-activity"}.get(scope, scope)
-    answer = await stage.ask(path, cursor=encode_cursor(scope, {"user": 1}, key))
+    answer = await served.ask(path, cursor=encode_cursor(scope, {"user": 1}, key))
     assert answer.status_code in {200, 400}
 
 
@@ -82,12 +82,12 @@ async def test_another_list_s_or_user_s_cursor_is_400(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("key", ["x", "1.5", "0", "-1", "9223372036854775808", "%00", "1%00"])
-async def test_a_wrong_notification_id_is_400(stage: Stage, key: str) -> None:
-    assert (await stage.ask(f"notifications/{key}/read", method="POST")).status_code == 400
+async def test_a_wrong_notification_id_is_400(served: Stage, key: str) -> None:
+    assert (await served.ask(f"notifications/{key}/read", method="POST")).status_code == 400
 
 
-async def test_the_largest_notification_id_is_not_found(stage: Stage) -> None:
-    answer = await stage.ask(f"notifications/{2**63 - 1}/read", method="POST")
+async def test_the_largest_notification_id_is_not_found(served: Stage) -> None:
+    answer = await served.ask(f"notifications/{2**63 - 1}/read", method="POST")
     assert answer.status_code == 404
 
 
@@ -95,28 +95,28 @@ async def test_the_largest_notification_id_is_not_found(stage: Stage) -> None:
     "language",
     ["", "*", ",;q=,", "fr;q=nan", "q=0.5", "é".encode(), "en;" * 900, "-" * 99],
 )
-async def test_any_language_is_answered(stage: Stage, language: str | bytes) -> None:
-    answer = await stage.ask("recent-projects", language=language)
+async def test_any_language_is_answered(served: Stage, language: str | bytes) -> None:
+    answer = await served.ask("recent-projects", language=language)
     assert (answer.status_code, answer.headers["content-language"]) == (200, "fr")
 
 
 @pytest.mark.parametrize("path", READS)
-async def test_nobody_reads_without_an_assertion(stage: Stage, path: str) -> None:
-    answer = await stage.client.get(f"/api/dashboard/{path}")
+async def test_nobody_reads_without_an_assertion(served: Stage, path: str) -> None:
+    answer = await served.client.get(f"/api/dashboard/{path}")
     assert answer.status_code == 401
-    assert (await stage.ask(path, method="POST")).status_code == 405
+    assert (await served.ask(path, method="POST")).status_code == 405
 
 
 @pytest.mark.parametrize("path", WRITES)
-async def test_nobody_writes_without_an_assertion(stage: Stage, path: str) -> None:
-    assert (await stage.client.post(f"/api/dashboard/{path}")).status_code == 401
-    assert (await stage.ask(path, method="DELETE")).status_code == 405
+async def test_nobody_writes_without_an_assertion(served: Stage, path: str) -> None:
+    assert (await served.client.post(f"/api/dashboard/{path}")).status_code == 401
+    assert (await served.ask(path, method="DELETE")).status_code == 405
 
 
-async def test_a_body_that_is_not_json_is_415(stage: Stage) -> None:
-    answer = await stage.client.post(
+async def test_a_body_that_is_not_json_is_415(served: Stage) -> None:
+    answer = await served.client.post(
         "/api/dashboard/notifications/read-all",
-        headers=stage.keys.user_headers("dashboard"),
+        headers=served.keys.user_headers("dashboard"),
         content=b"<a/>",
     )
     assert answer.status_code == 415

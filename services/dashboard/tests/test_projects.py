@@ -125,8 +125,10 @@ class TestProducts:
         assert (await projects(stage))[0]["name"] == "42"
 
     async def test_of_one_time_are_applied_in_the_order_of_ids(self, stage: Stage) -> None:
-        await stage.tell(product(WebsiteUpdated, name="second", occurred_at=NOON))
-        await stage.tell(product(WebsiteUpdated, name="third", occurred_at=NOON))
+        for event_id, name in (("b", "second"), ("c", "third"), ("a", "first")):
+            await stage.tell(
+                product(WebsiteUpdated, name=name, event_id=event_id, occurred_at=NOON)
+            )
         assert (await projects(stage))[0]["name"] == "third"
 
     async def test_stay_published_through_updates(self, stage: Stage) -> None:

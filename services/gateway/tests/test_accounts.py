@@ -63,11 +63,10 @@ class TestRegister:
         assert user["id"] != 77
         assert not user["created_at"].startswith("2001")
 
-    @pytest.mark.parametrize(
-        ("change", "pointer"),
-        [
+    async def test_bad_fields_are_named(self, gateway: Gateway) -> None:
+        for change, pointer in (
             ({"email": "nobody"}, "#/email"),
-            ({"email": "a@" + "b" * 251 + ".org"}, "#/email"),
+            ({"email": "a@" + "b" * 249 + ".org"}, "#/email"),
             ({"email": 5}, "#/email"),
             ({"email": None}, "#/email"),
             ({"password": "123456789"}, "#/password"),
@@ -75,18 +74,14 @@ class TestRegister:
             ({"name": ""}, "#/name"),
             ({"name": "  "}, "#/name"),
             ({"name": "x" * 101}, "#/name"),
-        ],
-    )
-    async def test_bad_fields_are_named(
-        self, gateway: Gateway, change: dict[str, object], pointer: str
-    ) -> None:
-        answer = await gateway.client.post("/api/auth/register", json={**ADA, **change})
-        assert answer.status_code == 400
-        problem = answer.json()
-        assert problem["status"] == 400
-        assert problem["instance"] == "/api/auth/register"
-        assert problem["request_id"] == answer.headers["x-request-id"]
-        assert [error["pointer"] for error in problem["errors"]] == [pointer]
+        ):
+            answer = await gateway.client.post("/api/auth/register", json={**ADA, **change})
+            assert answer.status_code == 400, change
+            problem = answer.json()
+            assert problem["status"] == 400
+            assert problem["instance"] == "/api/auth/register"
+            assert problem["request_id"] == answer.headers["x-request-id"]
+            assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
     async def test_the_limits_themselves_are_fine(self, gateway: Gateway) -> None:
         local = "a" * (254 - len("@example.org"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from webox_gateway.door import routes, watch
-from webox_gateway.testing import Gateway, Person, StartGateway
+from webox_gateway.testing import PASSWORD, Gateway, Person, StartGateway
 
 STREAM = "/api/chat/messages/1/stream"
 
@@ -254,3 +254,17 @@ class TestFailingServices:
         assert answer.status_code == 429
         assert answer.headers["retry-after"] == "7"
         assert answer.headers["content-type"].startswith("application/problem+json")
+
+    async def test_a_database_that_is_away_is_503(
+        self, gateway: Gateway, drop_database: Callable[[str], None]
+    ) -> None:
+        person = await gateway.user()
+        drop_database(gateway.settings.database_url)
+        for path in ("/api/chat/folders", "/api/auth/me"):
+            answer = await gateway.client.get(path, headers=person.bearer)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) > 0
+        login = {"email": person.email, "password": PASSWORD}
+        assert (await gateway.client.post("/api/auth/login", json=login)).status_code == 503
+        assert (await gateway.client.get("/readyz")).status_code == 503
+        assert (await gateway.client.get("/healthz")).status_code == 200

@@ -157,6 +157,9 @@ class ProductEventData(EventData):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     subject_id: Identifier
+    event_id: Identifier
+    """The reporter's own id of the event: the second key of the order they are applied in."""
+
     occurred_at: AwareDatetime
     name: Annotated[str, StringConstraints(max_length=200)] | None = None
     bytes: Annotated[int, Field(ge=0, le=2**62)] | None = None

@@ -225,10 +225,8 @@ class Consumer:
         first = {event.envelope.id: event for event in reversed(events)}
         new = set(
             await session.scalars(
-                insert(inbox)
-                .values([{"consumer": self._service, "event_id": key} for key in sorted(first)])
-                .on_conflict_do_nothing()
-                .returning(inbox.c.event_id)
+                insert(inbox).on_conflict_do_nothing().returning(inbox.c.event_id),
+                [{"consumer": self._service, "event_id": key} for key in sorted(first)],
             )
         )
         return [

@@ -61,8 +61,9 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _complaint(path: tuple[str | int, ...], kind: str, message: str) -> str:
+    message = message.removeprefix("Value error, ").rstrip(".")
     if not path:  # from a validator of the whole, which names the variables itself
-        return message.removeprefix("Value error, ").rstrip(".")
+        return message
     variable = ENVIRONMENT_PREFIX + "_".join(map(str, path)).upper()
     return f"{variable} is not set" if kind == "missing" else f"{variable} is wrong: {message}"
 

@@ -47,7 +47,6 @@ def create_celery(service: str, broker_url: str) -> Celery:
             "socket_connect_timeout": 3,
             "socket_timeout": 10,
             "global_keyprefix": "webox:celery:",
-            **_ONE_RETRY,
         },
         task_publish_retry_policy=_ONE_RETRY,
     )

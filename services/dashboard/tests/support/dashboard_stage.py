@@ -85,7 +85,13 @@ class Stage:
 
 def product(kind: type[P], subject: str = "1", **fields: Any) -> P:
     return kind.model_validate(
-        {"user_id": 1, "subject_id": subject, "occurred_at": ago(), **fields}
+        {
+            "user_id": 1,
+            "subject_id": subject,
+            "event_id": str(uuid7()),
+            "occurred_at": ago(),
+            **fields,
+        }
     )
 
 

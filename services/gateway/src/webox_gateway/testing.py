@@ -121,26 +121,30 @@ class Person:
 async def served(
     settings: GatewaySettings, upstreams: dict[str, Upstream]
 ) -> AsyncIterator[Gateway]:
+    """Serve the gateway on a free port of this machine, in this process."""
+    config = server_config(create_app(settings), lifespan="on", timeout_graceful_shutdown=1)
+    database = Database(settings.database_url)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = uvicorn.Server(
-            server_config(create_app(settings), lifespan="on", timeout_graceful_shutdown=1)
-        )
-        serving = asyncio.create_task(server._serve(sockets=[listener]))  # noqa: SLF001 - `serve` would take over the test run's signal handlers
-        database = Database(settings.database_url)
-        try:
+        async with _listening(config, listener):
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                await _wait_until_started(server, serving)
                 yield Gateway(client, port, upstreams, settings, database)
-        finally:
-            server.should_exit = True
-            await serving
             await database.close()
 
 
-async def _wait_until_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.005)
+@asynccontextmanager
+async def _listening(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
+    """What uvicorn's `serve` does, without its signal handlers and its clock."""
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    if server.should_exit:
+        raise RuntimeError("the gateway did not start: see its log")
+    try:
+        yield
+    finally:
+        await server.shutdown(sockets=[listener])
 
 
 StartGateway = Callable[..., Awaitable[Gateway]]

@@ -63,7 +63,7 @@ def rows_of(events: Iterable[ReceivedEvent], deleted: set[Thing]) -> Rows:
 def _product(rows: Rows, data: ProductEventData, envelope: Event) -> None:
     """A website or funnel was created, updated, published or deleted."""
     _, product_type, happening = data.type.split(".")
-    mark = _mark(data, envelope)
+    mark = _mark(data)
     deletes = happening == "deleted"
     rows.products.append(
         ProductRow(
@@ -87,8 +87,8 @@ def _product(rows: Rows, data: ProductEventData, envelope: Event) -> None:
         rows.notifications.append(_product_entry(data, envelope))
 
 
-def _storage_changed(rows: Rows, data: StorageChanged, envelope: Event) -> None:
-    rows.storage.append(_storage(data, "storage", data.bytes, _mark(data, envelope)))
+def _storage_changed(rows: Rows, data: StorageChanged, _envelope: Event) -> None:
+    rows.storage.append(_storage(data, "storage", data.bytes, _mark(data)))
 
 
 def _generation_completed(rows: Rows, data: GenerationCompleted, envelope: Event) -> None:
@@ -235,9 +235,9 @@ def _storage(data: ProductEventData, storage_type: str, size_bytes: int, mark: s
     }
 
 
-def _mark(data: ProductEventData, envelope: Event) -> str:
-    """Sorts as product events are applied: by time, then id."""
-    return f"{_utc(data.occurred_at).isoformat(timespec='microseconds')} {envelope.id}"
+def _mark(data: ProductEventData) -> str:
+    """Sorts as product events are applied: by time, then the reporter's id."""
+    return f"{_utc(data.occurred_at).isoformat(timespec='microseconds')} {clean(data.event_id)}"
 
 
 def _origin(envelope: Event) -> str:

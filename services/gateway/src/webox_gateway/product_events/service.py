@@ -60,6 +60,7 @@ def _as_published(event: ReportedEvent) -> ProductEventData:
             {
                 "user_id": event.data.user_id,
                 "subject_id": event.subject,
+                "event_id": event.id,
                 "occurred_at": event.time,
                 "name": event.data.name,
                 "bytes": event.data.bytes,
