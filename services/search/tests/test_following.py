@@ -1,6 +1,5 @@
 """What happens in chat is found, renamed and forgotten in search."""
 
-import shutil
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from search_support.chat import ALICE, BOB, ChatDouble
+from search_support.folders import delete_at_once
 from search_support.reader import Reader
 from search_support.waiting import until
 from sqlalchemy import select
@@ -163,7 +163,7 @@ class TestForgets:
             await chat.delete(gone)
             await reader.finds("canari", kept)
         chat.conversations, chat.documents = remembered
-        shutil.rmtree(index_dir)
+        delete_at_once(index_dir)
 
         async with events():
             await reader.finds("canari", kept)
@@ -203,7 +203,7 @@ class TestFaults:
             before = await chat.start("canari", "canari")
             await reader.finds("canari", before)
 
-            shutil.rmtree(index_dir)
+            delete_at_once(index_dir)
             after = await chat.start("canari", "canari")
 
             await reader.finds("canari", before, after)

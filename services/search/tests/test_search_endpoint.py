@@ -1,7 +1,6 @@
 """`GET /api/chat/search`, as its users meet it."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from search_support.chat import ALICE, BOB, ChatDouble
+from search_support.folders import delete_at_once
 from search_support.waiting import until
 
 from webox_kit.testing import Keys
@@ -262,7 +262,7 @@ class TestWithoutAnIndex:
         async with events():
             await chat.start("Discussion marketing")
             await results(ask, "marketing")
-        shutil.rmtree(index_dir)
+        delete_at_once(index_dir)
 
         response = await ask("marketing")
         ready = await client.get("/readyz")

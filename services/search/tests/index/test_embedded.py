@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import tantivy
 from search_support.library import Library
 
 from webox_search.errors import IndexLostError, IndexUnavailableError
 from webox_search.index.base import SearchQuery
 from webox_search.index.embedded import EmbeddedIndex
+from webox_search.index.embedded_queries import SCHEMA
+from webox_search.index.embedded_writer import GenerationWriter
 
 
 async def built(folder: Path) -> Library:
@@ -52,6 +55,20 @@ class TestWriter:
         with pytest.raises(IndexUnavailableError):
             await EmbeddedIndex(tmp_path).search(SearchQuery(1, "x"))
 
+    async def test_a_panic_of_the_engine_is_an_outage(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        library = await built(tmp_path)
+        kept = await library.conversation("marketing")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(GenerationWriter, "commit", panic)
+            with pytest.raises(IndexUnavailableError):
+                await library.index.commit()
+
+        await library.index.commit()
+        assert await library.found("marketing") == [kept]
+
 
 class TestReader:
     async def test_it_follows_commits_and_rebuilds(self, tmp_path: Path) -> None:
@@ -71,3 +88,8 @@ class TestReader:
 def break_index(folder: Path) -> None:
     for meta in folder.glob("*/meta.json"):
         meta.write_text("{")
+
+
+def panic(_writer: GenerationWriter) -> None:
+    """The engine's own panic: its phrases have two words or more."""
+    tantivy.Query.phrase_query(SCHEMA, "words", ["one"])

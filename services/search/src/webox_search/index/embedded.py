@@ -20,6 +20,8 @@ from webox_search.index.generations import Generations, size_of
 
 T = TypeVar("T")
 
+_PANIC = "PanicException"
+
 
 class EmbeddedIndex:
     """A `SearchIndex` in a folder. Its work is done in threads: the engine lets go of the GIL."""
@@ -91,15 +93,22 @@ class EmbeddedIndex:
 
     async def _locked(self, work: Callable[[], T]) -> T:
         def alone() -> T:
-            with self._lock:
-                try:
-                    return work()
-                except (ValueError, OSError):
-                    # A writer that failed takes nothing any more: open it anew next time.
-                    self._serving = self._building = None
-                    raise
+            with self._lock, self._forgetting_failed_writers():
+                return work()
 
         return await _in_thread(alone)
+
+    @contextmanager
+    def _forgetting_failed_writers(self) -> Iterator[None]:
+        """A writer that failed takes nothing any more: open it anew next time."""
+        try:
+            with _engine_errors():
+                yield
+        except IndexLostError:
+            raise
+        except IndexUnavailableError:
+            self._serving = self._building = None
+            raise
 
     def _open(self) -> bool:
         current = self._generations.current()
@@ -162,8 +171,16 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 @contextmanager
 def _engine_errors() -> Iterator[None]:
-    """Every error of tantivy is a ValueError, whatever went wrong."""
+    """Every error of tantivy is a ValueError, whatever went wrong, or a panic of Rust.
+
+    A panic's class derives from BaseException and cannot be imported; let through, it would
+    end the task that met it for good.
+    """
     try:
         yield
     except (ValueError, OSError) as error:
         raise IndexUnavailableError from error
+    except BaseException as error:
+        if type(error).__name__ == _PANIC:
+            raise IndexUnavailableError from error
+        raise
