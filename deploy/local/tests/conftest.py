@@ -19,6 +19,7 @@ from webox_local.home import Home
 from webox_local.leftovers import end_leftovers
 from webox_local.programs import LISTENING
 from webox_local.servers import Servers
+from webox_local.sockets import tidy_socket_folder
 
 DRIVER = """
 import sys
@@ -145,6 +146,7 @@ class Webox:
             process.wait()
         if self.folder.is_dir():
             end_leftovers(self.home, Servers.of(self.folder), patience=0)
+            tidy_socket_folder(self.folder)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from webox_gateway.door import routes, watch
+from webox_gateway.door.proxy import Proxy
 from webox_gateway.testing import PASSWORD, Gateway, Person, StartGateway
 
 STREAM = "/api/chat/messages/1/stream"
@@ -127,6 +128,28 @@ class TestStreams:
                 await asyncio.sleep(0.3)
             assert written < 40 * 1024 * 1024
             assert sum([len(chunk) async for chunk in response.aiter_raw()]) == 1000 * 65536
+
+    async def test_a_client_that_stops_reading_is_dropped(
+        self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(watch, "_LOOK_EVERY", 0.1)
+        monkeypatch.setattr(watch, "_UNREAD_SECONDS", 0.3)
+        person, left = await gateway.user(), asyncio.Event()
+
+        async def flood(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            try:
+                while True:
+                    await response.write(b"x" * 65536)
+            finally:
+                left.set()
+
+        gateway.upstreams["exporter"].answers["/api/exports/1/download"] = flood
+        url = "/api/exports/1/download"
+        async with gateway.client.stream("GET", url, headers=person.bearer):
+            async with asyncio.timeout(10):
+                await left.wait()
 
     async def test_a_revoked_token_ends_its_streams(
         self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
@@ -268,3 +291,16 @@ class TestFailingServices:
         assert (await gateway.client.post("/api/auth/login", json=login)).status_code == 503
         assert (await gateway.client.get("/readyz")).status_code == 503
         assert (await gateway.client.get("/healthz")).status_code == 200
+
+    async def test_our_own_mistakes_are_problems_too(
+        self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def mistaken(*_: object) -> int:
+            raise ZeroDivisionError("canary")
+
+        monkeypatch.setattr(Proxy, "forward", mistaken)
+        person = await gateway.user()
+        answer = await gateway.client.get("/api/chat/folders", headers=person.bearer)
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "canary" not in answer.text

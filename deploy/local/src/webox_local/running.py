@@ -13,6 +13,7 @@ from webox_local.leftovers import end_leftovers, supervisor_process
 from webox_local.programs import Installation, service_program
 from webox_local.servers import Servers
 from webox_local.settings import Settings
+from webox_local.sockets import tidy_socket_folder
 
 # Longer than `webox up` takes at most to end everything by itself.
 STOP_SECONDS = 120
@@ -29,7 +30,9 @@ def down(home: Home) -> bool:
     holder = home.holder()
     if holder:
         processes.end([psutil.Process(holder)], patience=STOP_SECONDS)
-    return end_leftovers(home, Servers.of(home.folder)) or bool(holder)
+    left = end_leftovers(home, Servers.of(home.folder))
+    tidy_socket_folder(home.folder)
+    return left or bool(holder)
 
 
 def become_operator_command(

@@ -26,8 +26,11 @@ class ProgramStatus:
 
 @dataclass(frozen=True)
 class Status:
+    """`memory_bytes` is that of everything, the supervisor and `webox up` included."""
+
     url: str | None
     programs: Sequence[ProgramStatus]
+    memory_bytes: int = 0
 
     @property
     def all_up(self) -> bool:
@@ -35,7 +38,12 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         programs = [asdict(each) for each in self.programs]
-        return {"url": self.url, "all_up": self.all_up, "programs": programs}
+        return {
+            "url": self.url,
+            "all_up": self.all_up,
+            "memory_bytes": self.memory_bytes,
+            "programs": programs,
+        }
 
     def as_table(self) -> str:
         rows = [("PROGRAM", "STATE", "PID", "UP", "MEMORY")]
@@ -49,37 +57,44 @@ class Status:
             )
             for each in self.programs
         ]
-        total = size(sum(each.memory_bytes for each in self.programs))
         lines = [
             f"{name:<18}{state:<10}{pid:>8}{up:>10}{memory:>10}"
             for name, state, pid, up, memory in rows
         ]
-        return "\n".join([*lines, "", f"Webox at {self.url}, {total} of memory in all"])
+        return "\n".join(
+            [*lines, "", f"Webox at {self.url}, {size(self.memory_bytes)} of memory in all"]
+        )
 
 
 def status(home: Home) -> Status:
     """The state of every program; an empty one when nothing runs."""
     run = home.last_run()
-    if run is None or supervisor_process(home) is None:
+    supervisor = supervisor_process(home)
+    if run is None or supervisor is None:
         return Status(None, ())
     try:
         states = Supervisor(home).programs()
     except ConnectionError:  # it is just starting, or just ending
         return Status(run.url, ())
-    return Status(run.url, [_with_memory(state) for state in states])
+    memory = _memory(supervisor.pid) + _memory(home.holder() or 0, with_children=False)
+    return Status(run.url, [_with_memory(state) for state in states], memory)
 
 
 def _with_memory(state: ProgramState) -> ProgramStatus:
-    memory = _memory(state.pid) if state.pid else 0
+    memory = _memory(state.pid)
     return ProgramStatus(state.name, state.state, state.pid or None, state.seconds_up, memory)
 
 
-def _memory(pid: int) -> int:
+def _memory(pid: int, *, with_children: bool = True) -> int:
+    """0 where there is no such process."""
+    if not pid:
+        return 0
     try:
         process = psutil.Process(pid)
-        return sum(_own_memory(each) for each in [process, *process.children(recursive=True)])
+        children = process.children(recursive=True) if with_children else []
     except psutil.Error:
         return 0
+    return sum(_own_memory(each) for each in [process, *children])
 
 
 def _own_memory(process: psutil.Process) -> int:

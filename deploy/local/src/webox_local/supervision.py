@@ -21,8 +21,10 @@ USER = "webox"
 SERVERS = "servers"
 WEBOX = "webox"
 OPEN_FILES = 4096
-# What we set for each program, and what would bend our PostgreSQL's clients to another server.
+# What we set for each program, what would bend our PostgreSQL's clients to another server, and
+# what would have the same libraries compiled at each start.
 RESERVED = (
+    "PYTHONDONTWRITEBYTECODE",
     "WEBOX_HOST",
     "WEBOX_PORT",
     "WEBOX_HOME",

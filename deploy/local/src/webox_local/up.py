@@ -29,7 +29,7 @@ from webox_local.readiness import Failures, wait_until_ready
 from webox_local.servers import Servers
 from webox_local.settings import Settings
 from webox_local.sockets import tidy_socket_folder
-from webox_local.stopping import StopRequested, signals_raise_stop_requested
+from webox_local.stopping import StopRequested, signals_raise_stop_requested, stop_is_under_way
 from webox_local.supervision import Supervisor
 from webox_local.telling import own_command, progress, say
 from webox_local.waiting import until_answering
@@ -100,6 +100,7 @@ def _launch(installation: Installation) -> subprocess.Popen[bytes]:
         progress("PostgreSQL and Redis are set up.")
         _let_go(process)
     except BaseException:
+        stop_is_under_way()
         process.kill()
         process.wait()
         raise
@@ -162,12 +163,14 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
 
 def _stop(installation: Installation, process: subprocess.Popen[bytes]) -> None:
     """Lets the supervisor end everything; a second signal on the way kills instead."""
+    stop_is_under_way()
     say("Stopping Webox ...")
     home, servers = installation.home, installation.servers
     try:
         if process.poll() is None:
             end_supervisor(home, psutil.Process(process.pid), patience=STOP_SECONDS)
     except StopRequested:
+        stop_is_under_way()
         end_leftovers(home, servers, patience=0)
     end_leftovers(home, servers, patience=5)
     process.wait()

@@ -7,7 +7,7 @@ are gone from the stream come back empty: they are acknowledged and counted as a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -110,13 +110,22 @@ class Consumer:
         service: str,
         streams: Sequence[str],
         handle: BatchHandler,
+        types: Collection[type[EventData]] | None = None,
+        gather_seconds: float = 0,
         inbox_kept: timedelta = timedelta(days=8),
     ) -> None:
+        """Only events of `types` are handled and kept in the inbox; None means all.
+
+        After a batch that was not full, the consumer lets events gather for `gather_seconds`
+        before it reads again: the first one is not held up, those that follow share a batch.
+        """
         self._database = database
         self._redis = redis
         self._service = service
         self._streams = [stream_key(stream) for stream in streams]
         self._handle = handle
+        self._types = None if types is None else frozenset(types)
+        self._gather_seconds = gather_seconds
         self._inbox_kept = inbox_kept
         self._dead_in_a_row: set[tuple[str, bytes]] = set()
 
@@ -163,6 +172,8 @@ class Consumer:
             entries = await self._read(dict.fromkeys(self._streams, b">"), block=_BLOCK_MS)
             if entries:
                 await self._process(entries)
+                if len(entries) < _BATCH:
+                    await asyncio.sleep(self._gather_seconds)
 
     async def _read(self, streams: dict[Any, Any], block: int | None) -> list[_Entry]:
         async with asyncio.timeout((block or 0) / 1000 + _ANSWER_SECONDS):
@@ -212,8 +223,11 @@ class Consumer:
                 return
 
     async def _apply(self, events: Sequence[ReceivedEvent]) -> None:
+        wanted = [each for each in events if self._types is None or type(each.data) in self._types]
+        if not wanted:
+            return
         async with self._database.transaction() as session:
-            unseen = await self._unseen(session, events)
+            unseen = await self._unseen(session, wanted)
             if unseen:
                 _continue_request(unseen[-1].envelope)
                 await self._handle(session, unseen)

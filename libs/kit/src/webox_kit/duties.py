@@ -22,7 +22,8 @@ Duty = Callable[[], Awaitable[None]]
 """Runs until cancelled; when it raises, it is started again after a second."""
 
 _CHECK_SECONDS = 1.0
-# A connection that died silently must not keep us believing that we hold its locks.
+# A connection that died silently must not keep us believing that we hold its locks for ever;
+# psycopg takes ten seconds more to give it up.
 _ANSWER_SECONDS = 5.0
 
 

@@ -31,6 +31,8 @@ log = get_logger(__name__)
 _BATCH = 500
 _IDLE_SECONDS = 1.0
 _TRIM_EVERY_SECONDS = 60.0
+# What is published to a Redis that has just lost its data is published again at the next check.
+_CHECK_EVERY_SECONDS = 1.0
 
 
 class Relay:
@@ -51,10 +53,11 @@ class Relay:
             await listener.execute(f"LISTEN {OUTBOX_CHANNEL}".encode())
             await self._publish_for_ever(listener)
 
-    async def publish_pending(self) -> int:
+    async def publish_pending(self, *, check_epoch: bool = True) -> int:
         """Publish one batch; how many events it had."""
         async with self._database.transaction() as session:
-            await self._check_epoch(session)
+            if check_epoch:
+                await self._check_epoch(session)
             rows = (
                 await session.execute(
                     select(outbox.c.id, outbox.c.event)
@@ -86,9 +89,13 @@ class Relay:
     async def _publish_for_ever(self, listener: psycopg.AsyncConnection) -> None:
         loop = asyncio.get_running_loop()
         next_trim = loop.time() + _TRIM_EVERY_SECONDS
+        next_check = loop.time()
         while True:
             try:
-                while await self.publish_pending() == _BATCH:
+                check_epoch = loop.time() >= next_check
+                if check_epoch:
+                    next_check = loop.time() + _CHECK_EVERY_SECONDS
+                while await self.publish_pending(check_epoch=check_epoch) == _BATCH:
                     pass
                 if loop.time() >= next_trim:
                     await self.trim()

@@ -1,6 +1,6 @@
 """What every process of a service holds: settings, database, Redis, keys."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from redis.asyncio import Redis
 
+from webox_contracts.events import EventData
 from webox_kit.consumer import BatchHandler, Consumer
 from webox_kit.database import Database
 from webox_kit.identity import AssertionVerifier, ServiceSigner
@@ -66,14 +67,23 @@ class Runtime(Generic[S]):
         kept = timedelta(days=self.settings.outbox_kept_days)
         return Relay(self.database, self.redis, self.name, kept=kept)
 
-    def consumer(self, streams: list[str], handle: BatchHandler) -> Consumer:
-        """A consumer of the streams of the services named."""
+    def consumer(
+        self,
+        streams: list[str],
+        handle: BatchHandler,
+        *,
+        types: Collection[type[EventData]] | None = None,
+        gather_seconds: float = 0,
+    ) -> Consumer:
+        """A consumer of the streams of the services named; see `Consumer` for the rest."""
         return Consumer(
             database=self.database,
             redis=self.blocking_redis,
             service=self.name,
             streams=streams,
             handle=handle,
+            types=types,
+            gather_seconds=gather_seconds,
             inbox_kept=timedelta(days=self.settings.inbox_kept_days),
         )
 

@@ -7,8 +7,8 @@ from webox_chat.conversations.service import ConversationService
 from webox_chat.replies.reconciler import Reconciler
 from webox_chat.replies.schemas import Lease
 from webox_chat.settings import ChatSettings
-from webox_contracts.events import Event, UserDeleted
-from webox_kit.consumer import by_type
+from webox_contracts.events import Event, EventData, UserDeleted
+from webox_kit.consumer import EventHandler, by_type
 from webox_kit.database import Session
 from webox_kit.duties import Duty
 from webox_kit.runtime import Runtime
@@ -26,6 +26,7 @@ async def duties(runtime: Runtime[ChatSettings]) -> AsyncIterator[Mapping[str, D
     async def user_deleted(_session: Session, data: UserDeleted, _envelope: Event) -> None:
         await conversations.delete_all_of(data.user_id)
 
+    handlers: dict[type[EventData], EventHandler] = {UserDeleted: user_deleted}
     reconciler = Reconciler(
         runtime.database,
         runtime.redis,
@@ -37,7 +38,7 @@ async def duties(runtime: Runtime[ChatSettings]) -> AsyncIterator[Mapping[str, D
     try:
         yield {
             "relay": runtime.relay().run,
-            "consumer": runtime.consumer(STREAMS, by_type({UserDeleted: user_deleted})).run,
+            "consumer": runtime.consumer(STREAMS, by_type(handlers), types=handlers).run,
             "reconciler": reconciler.run,
         }
     finally:

@@ -13,12 +13,15 @@ from webox_kit.runtime import Runtime
 
 STREAMS = ["gateway", "chat", "exporter"]
 
+# What one send causes comes in a few bursts: they share transactions.
+GATHER_SECONDS = 0.05
+
 
 @asynccontextmanager
 async def duties(runtime: Runtime[DashboardSettings]) -> AsyncIterator[Mapping[str, Duty]]:
     yield {
         "relay": runtime.relay().run,
-        "consumer": runtime.consumer(STREAMS, apply_and_tell).run,
+        "consumer": runtime.consumer(STREAMS, apply_and_tell, gather_seconds=GATHER_SECONDS).run,
     }
 
 

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from webox_contracts.events import ConversationDeleted, Event, UserDeleted
+from webox_contracts.events import ConversationDeleted, Event, EventData, UserDeleted
 from webox_exporter.files import FileStore
 from webox_exporter.settings import ExporterSettings
 from webox_exporter.upkeep import CleanUp, Forgetting, Reconciler
-from webox_kit.consumer import by_type
+from webox_kit.consumer import EventHandler, by_type
 from webox_kit.database import Session
 from webox_kit.duties import Duty
 from webox_kit.runtime import Runtime
@@ -44,11 +44,15 @@ async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[st
     async def user_deleted(session: Session, data: UserDeleted, _envelope: Event) -> None:
         await forgetting.user_deleted(session, data)
 
-    handle = by_type({ConversationDeleted: conversation_deleted, UserDeleted: user_deleted})
+    handlers: dict[type[EventData], EventHandler] = {
+        ConversationDeleted: conversation_deleted,
+        UserDeleted: user_deleted,
+    }
+    consumer = runtime.consumer(STREAMS, by_type(handlers), types=handlers)
     try:
         yield {
             "relay": runtime.relay().run,
-            "consumer": runtime.consumer(STREAMS, handle).run,
+            "consumer": consumer.run,
             "reconciler": reconciler.run,
             "clean-up": clean_up.run,
         }

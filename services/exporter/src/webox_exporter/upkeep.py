@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from webox_contracts.events import ConversationDeleted, ExportFinished, UserDeleted
 from webox_exporter.errors import ConversationDeletedError, WornOutError
 from webox_exporter.files import FileStore
-from webox_exporter.leases import LeaseRepository
+from webox_exporter.jobs.repository import LeaseRepository
 from webox_exporter.repository import ExportRepository
 from webox_exporter.schemas import Export
 from webox_exporter.service import SIGNAL, removed_event

@@ -1,17 +1,20 @@
-"""Composes one process that renders. Imported in it, after the fork, and nowhere before."""
+"""One process that renders: what is loaded before the fork, and what is opened after it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 from webox_exporter.chat import ChatReader
 from webox_exporter.documents.formats import FORMATS
+from webox_exporter.documents.model import Conversation
+from webox_exporter.documents.words import Words
 from webox_exporter.files import FileStore
-from webox_exporter.jobs import Jobs, Limits
+from webox_exporter.jobs.service import Jobs, Limits
+from webox_exporter.jobs.work import Worker
 from webox_exporter.portal import Portal
 from webox_exporter.settings import ExporterSettings
-from webox_exporter.work import Worker
 from webox_kit.migrations import wait_until_migrated
 from webox_kit.runtime import Runtime
 from webox_kit.tasks import TaskQueue, create_celery
@@ -27,6 +30,15 @@ def limits_of(settings: ExporterSettings) -> Limits:
         max_attempts=settings.export_max_attempts,
         running_per_user=settings.export_running_per_user,
     )
+
+
+def warm_up() -> None:
+    """Write an empty document in each format: loads fonts and libraries, for all children."""
+    now = datetime.now(UTC)
+    empty = Conversation(1, "", "", (), is_favorite=False, message_count=0,
+                         created_at=now, updated_at=now)  # fmt: skip
+    for kind in FORMATS.values():
+        kind.renderer()(empty, (), Words(), BytesIO())
 
 
 @dataclass(frozen=True)
@@ -65,14 +77,12 @@ class WorkerProcess:
         return self._worker
 
     def open(self) -> None:
-        """Connect, and load what rendering takes, so that the first job does not wait for it."""
+        """Connect: after the fork, since connections do not survive one."""
         files = FileStore(self._settings.files_url)
         portal = Portal(lambda: _parts(self._settings))
         portal.__enter__()
         self._portal = portal
         self._worker = Worker(portal, portal.opened.jobs, portal.opened.chat, files)
-        for kind in FORMATS.values():
-            kind.renderer()
 
     def close(self) -> None:
         if self._portal is not None:

@@ -25,6 +25,9 @@ from webox_search.source import ChatSource
 
 STREAMS = ["chat", "gateway"]
 
+# A commit of the index costs 10 ms and more: those who write much share them.
+GATHER_SECONDS = 0.2
+
 CHANGES: Mapping[type[EventData], Callable[[Changes, Any], None]] = {
     ConversationStarted: lambda changes, event: changes.conversations.add(event.conversation_id),
     ConversationUpdated: lambda changes, event: changes.conversations.add(event.conversation_id),
@@ -43,7 +46,9 @@ async def duties(runtime: Runtime[SearchSettings]) -> AsyncIterator[Mapping[str,
     index = open_index(runtime.settings)
     source = ChatSource(runtime.client("chat"))
     indexer = Indexer(runtime.database, index, source)
-    consumer = runtime.consumer(STREAMS, following(indexer))
+    consumer = runtime.consumer(
+        STREAMS, following(indexer), types=CHANGES, gather_seconds=GATHER_SECONDS
+    )
 
     async def write_index() -> None:
         try:

@@ -15,7 +15,8 @@ from markdown_it.token import Token
 from webox_exporter.documents.parsing import is_harmless, is_safe_link, parse
 from webox_exporter.documents.sanitize import plain_text
 
-_SUSPECT = re.compile(r"<[A-Za-z/!?]|!\[|\]\(|\]:|```|~~~")
+_SUSPECT = re.compile(r"<[A-Za-z/!?]|!\[|\]\(|\]:|^[ \t>*+.)\d-]+(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(r"^(`{3,})([^`\n]*)$|^(~{3,})(.*)$", re.MULTILINE)
 _TICKS = re.compile("`+")
 _OPENING = re.compile(r"\\[\\`]|(`+)")
 _CELL = re.compile(r"((?<!\\)\|)")
@@ -34,12 +35,28 @@ _RISKY = re.compile(
 def safe_markdown(text: str) -> str:
     """The same text, harmless: see the module's word on what changes."""
     text = plain_text(text).strip("\n")
-    if not _SUSPECT.search(text):
-        return text
+    prose = _outside_fences(text)
+    if prose is not None and not _SUSPECT.search(prose):
+        return text  # most messages: parsing them takes a hundred times as long
     escaped = _escaped(text)
     if escaped is not None and is_harmless(escaped):
         return escaped
     return _fenced(text)
+
+
+def _outside_fences(text: str) -> str | None:
+    """The text without the code blocks at its margin; None if the last of them is left open."""
+    parts: list[str] = []
+    position = 0
+    opened = ""
+    for line in _FENCE.finditer(text):
+        marker, rest = line[1] or line[3], line[2] or line[4] or ""
+        if not opened:
+            parts.append(text[position : line.start()])
+            opened = marker
+        elif marker.startswith(opened) and not rest.strip():
+            opened, position = "", line.end()
+    return None if opened else "\n".join([*parts, text[position:]])
 
 
 def _fenced(text: str) -> str:

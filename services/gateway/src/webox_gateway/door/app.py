@@ -18,13 +18,17 @@ from webox_gateway.door.proxy import Errand, Proxy
 from webox_gateway.door.routes import OWN, Route, route_of
 from webox_gateway.door.tickets import Tickets
 from webox_gateway.errors import (
+    BrokenAnswerError,
     HeadTooLargeError,
     MethodNotAllowedError,
     SlowRequestError,
 )
 from webox_kit.context import RequestContext, enter_request
 from webox_kit.errors import NotAuthenticatedError, NotFoundError, TooLargeError, WeboxError
+from webox_kit.logs import get_logger
 from webox_kit.problems import problem_response
+
+log = get_logger(__name__)
 
 _REFUSED_METHODS = frozenset({"TRACE", "CONNECT"})
 _UNREAD = (TooLargeError, HeadTooLargeError, SlowRequestError)
@@ -55,16 +59,21 @@ class Door:
             return
         head = RequestHead()
         try:
-            if scope["method"] in _REFUSED_METHODS:
-                raise MethodNotAllowedError("This method is not served here.")
-            if not is_public(scope["raw_path"].decode("ascii")):
-                raise NotFoundError("There is nothing at this path.")
+            _check_request_line(scope)
             head = read_head(scope["headers"])
             await self._serve(scope, head, receive, send)
         except WeboxError as error:
             await _refuse(error, scope, head, receive, send)
+        except BrokenAnswerError as error:
+            # Without its cause, which has the address that was asked for, and so what was searched.
+            # Returning before the answer is complete makes the server close the connection.
+            log.warning("answer broken off", reason=str(error), request_id=head.request_id)
         except ClientGoneError:
             return
+        except Exception:
+            log.exception("unexpected error", request_id=head.request_id)
+            problem = WeboxError("Something went wrong on our side.")
+            await _refuse(problem, scope, head, receive, send)
 
     async def _serve(self, scope: Scope, head: RequestHead, receive: Receive, send: Send) -> None:
         route = route_of(scope["path"])
@@ -128,6 +137,13 @@ class Door:
         if not head.has_body:
             return b""
         return await read_body(receive, head.read.get("content-length"), self.parts.body_seconds)
+
+
+def _check_request_line(scope: Scope) -> None:
+    if scope["method"] in _REFUSED_METHODS:
+        raise MethodNotAllowedError("This method is not served here.")
+    if not is_public(scope["raw_path"].decode("ascii")):
+        raise NotFoundError("There is nothing at this path.")
 
 
 async def _refuse(

@@ -12,6 +12,8 @@ import orjson
 from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from webox_gateway.door.corked import CorkedTransport
+
 _HEAD_SECONDS = 10.0
 _MOST_HEAD_BYTES = 64 * 1024
 _MOST_CONNECTIONS = 4096
@@ -31,7 +33,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
-        super().connection_made(transport)
+        super().connection_made(CorkedTransport(transport, self.loop))
         if len(self.connections) > _MOST_CONNECTIONS:
             transport.abort()
         else:

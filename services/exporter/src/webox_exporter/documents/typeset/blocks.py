@@ -14,7 +14,7 @@ from webox_exporter.documents.typeset.bars import BarEnd, Bars, BarStart
 from webox_exporter.documents.typeset.code import code_block
 from webox_exporter.documents.typeset.inline import Span, paragraph, pieces, spans_of
 from webox_exporter.documents.typeset.styles import LEAST_ROOM, TEXT_WIDTH, Styles
-from webox_exporter.documents.typeset.tables import Row, table
+from webox_exporter.documents.typeset.tables import Cell, Row, table
 
 _QUOTE_INDENT = 12.0
 _BULLET_INDENT = 14.0
@@ -126,7 +126,11 @@ class BlockSetter:
 
 def _row(row: SyntaxTreeNode) -> Row:
     bold = Span("", bold=row.children[0].type == "th")
-    return [spans_of(_children_of(cell), bold) for cell in row.children]
+    return [Cell(spans_of(_children_of(cell), bold), _alignment(cell)) for cell in row.children]
+
+
+def _alignment(cell: SyntaxTreeNode) -> str:
+    return str(cell.attrs.get("style", "")).removeprefix("text-align:")
 
 
 def _inline(node: SyntaxTreeNode) -> list[Span]:

@@ -85,10 +85,10 @@ def pieces(spans: Iterable[Span], limit: int = LONGEST_PARAGRAPH) -> Iterator[li
     for span in spans:
         text, weight = span.text, _weight(span)
         while len(text) * weight > room:
-            cut = _cut(text, max(int(room / weight), 1))
-            yield [*group, replace(span, text=text[:cut])]
+            cut = _cut(text, int(room / weight) if group else max(int(room / weight), 1))
+            yield [*group, replace(span, text=text[:cut])] if cut else group
             group, room, text = [], limit, text[cut:]
-        group.append(replace(span, text=text))
+        group.append(span if text is span.text else replace(span, text=text))
         room -= len(text) * weight
     if group:
         yield group
@@ -115,7 +115,8 @@ def _frags(span: Span, style: ParagraphStyle, number: int) -> Iterator[ParaFrag]
     for line_number, line in enumerate(span.text.split("\n")):
         if line_number:
             yield _frag("", style, lineBreak=True)
-        for run in replace(span, text=line).runs():
+        part = span if line == span.text else replace(span, text=line)
+        for run in part.runs():
             yield _styled(run, span, style, number)
 
 

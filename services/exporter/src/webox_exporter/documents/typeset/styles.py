@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from reportlab.lib.enums import TA_CENTER, TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 
 from webox_exporter.documents.typeset import palette
-from webox_exporter.documents.typeset.chains import mono, sans
+from webox_exporter.documents.typeset.chains import sans
 
 PAGE_WIDTH, PAGE_HEIGHT = A4
 MARGIN = 56.0
@@ -49,13 +50,19 @@ class Styles:
         self.tight = _style("tight", BODY_SIZE, 14.5, spaceAfter=2)
         self.continued = _style("continued", BODY_SIZE, 14.5)
         self.cell = _style("cell", 8.5, 11.5)
-        self.label = _style("label", 8.5, 11.5, fontName=bold)
-        self.code = _style("code", CODE_SIZE, CODE_LEADING, fontName=mono().font)
+        self._aligned_cells = {
+            "right": _style("cell-right", 8.5, 11.5, alignment=TA_RIGHT),
+            "center": _style("cell-center", 8.5, 11.5, alignment=TA_CENTER),
+        }
         self._headings = {
             level: _style(f"h{level}", size, leading, fontName=bold, spaceBefore=8, spaceAfter=4)
             for level, (size, leading) in _HEADINGS.items()
         }
         self._small_heading = _style("h", 10.5, 14.5, fontName=bold, spaceBefore=6, spaceAfter=3)
+
+    def aligned_cell(self, alignment: str) -> ParagraphStyle:
+        """A table's cell; Markdown says `left`, `right` or `center`, or nothing."""
+        return self._aligned_cells.get(alignment, self.cell)
 
     def heading(self, level: int) -> ParagraphStyle:
         """A heading inside a message; from the fourth level on they look alike."""

@@ -1,6 +1,6 @@
 """Tables: column widths by their content, and another form for those that fit no page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
@@ -12,8 +12,16 @@ from webox_exporter.documents.typeset.chains import sans
 from webox_exporter.documents.typeset.inline import Span, paragraph, pieces
 from webox_exporter.documents.typeset.styles import TEXT_HEIGHT, Styles
 
-Cell = list[Span]
-Row = list[Cell]
+Row = list["Cell"]
+
+
+class Cell(list[Span]):
+    """A cell's text, and on which side it stands."""
+
+    def __init__(self, spans: Iterable[Span], alignment: str = "") -> None:
+        super().__init__(spans)
+        self.alignment = alignment
+
 
 _PADDING = 5.0
 _LEAST_COLUMN = 42.0
@@ -52,8 +60,10 @@ def table(head: Row, rows: list[Row], width: float, styles: Styles) -> Iterator[
 
 
 def _grid(head: list[Row], rows: list[Row], widths: list[float], styles: Styles) -> Table:
-    cells = [[paragraph(cell, styles.label) for cell in row] for row in head]
-    cells += [[paragraph(cell, styles.cell) for cell in row] for row in rows]
+    cells = [
+        [paragraph(cell, styles.aligned_cell(cell.alignment)) for cell in row]
+        for row in [*head, *rows]
+    ]
     look = TableStyle(_LOOK + (_HEAD_LOOK if head else []))
     return Table(cells, colWidths=widths, repeatRows=len(head), style=look, hAlign="LEFT")
 

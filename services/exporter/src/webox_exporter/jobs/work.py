@@ -18,7 +18,7 @@ from webox_exporter.errors import (
     RenderError,
 )
 from webox_exporter.files import FileStore
-from webox_exporter.jobs import Jobs, Progress
+from webox_exporter.jobs.service import Jobs, Progress
 from webox_exporter.portal import Portal
 from webox_exporter.schemas import Export, StoredFile
 from webox_kit.errors import NotFoundError

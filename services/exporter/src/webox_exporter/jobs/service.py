@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from redis.asyncio import Redis
 
 from webox_exporter.errors import JobError, UnreachableError
-from webox_exporter.leases import LeaseRepository
+from webox_exporter.jobs.repository import LeaseRepository
 from webox_exporter.repository import ExportRepository
 from webox_exporter.schemas import Export, StoredFile
 from webox_exporter.service import SIGNAL
