@@ -100,7 +100,6 @@ class TestConcurrentWriters:
         async with running(relay.run()):
             async with database.transaction() as session:
                 await publish(session, started("held"), source=SOURCE)
-                await session.flush()
                 await asyncio.gather(*map(write, range(7)))
                 await eventually(others_are_out, seconds=1)
                 assert "held" not in await titles_in_stream(redis)

@@ -117,6 +117,8 @@ async def eventually(condition: Callable[[], Awaitable[object]], seconds: float 
 async def serve(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on a free port of this machine, in this process; yields a client of it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # asyncio sets it only on sockets that it made itself; without it an answer takes 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         async with app.router.lifespan_context(app):

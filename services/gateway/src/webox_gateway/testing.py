@@ -125,6 +125,7 @@ async def served(
     config = server_config(create_app(settings), lifespan="on", timeout_graceful_shutdown=1)
     database = Database(settings.database_url)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
         async with _listening(config, listener):
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

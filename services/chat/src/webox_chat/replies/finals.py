@@ -23,6 +23,8 @@ log = get_logger(__name__)
 
 _MOST_TOGETHER = 100
 _RETRY_SECONDS = 0.5
+# Providers that were asked together often end together: this costs less than a transaction.
+_GATHER_SECONDS = 0.002
 
 Pending = tuple[Final, asyncio.Future[bool]]
 
@@ -77,6 +79,7 @@ class FinalWriter:
     async def _write_for_ever(self) -> None:
         while True:
             batch = [await self._waiting.get()]
+            await asyncio.sleep(_GATHER_SECONDS)
             while not self._waiting.empty() and len(batch) < _MOST_TOGETHER:
                 batch.append(self._waiting.get_nowait())
             await self._write_together(batch)
