@@ -25,13 +25,14 @@ def end_leftovers(home: Home, servers: Servers, *, patience: float = 45) -> bool
     """
     supervisor = supervisor_process(home)
     if supervisor:
-        end_supervisor(home, supervisor, patience=2 * patience)
+        # It stops the servers after the others, and has patience with each.
+        _end_supervisor(home, supervisor, patience=2 * patience)
     orphans = list(_orphans(home))
     processes.end(orphans, patience=patience)
     return servers.end_leftovers(patience=patience) or bool(supervisor or orphans)
 
 
-def end_supervisor(home: Home, supervisor: psutil.Process, *, patience: float) -> None:
+def _end_supervisor(home: Home, supervisor: psutil.Process, *, patience: float) -> None:
     """Ends the supervisor, which ends all that it started, in the right order."""
     deadline = time.monotonic() + min(patience, 5)
     while _is_starting_programs(home, supervisor) and time.monotonic() < deadline:

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from webox_local import processes, supervision
 from webox_local.errors import CannotStartError
 from webox_local.home import Home
 from webox_local.keys import kept_keys
-from webox_local.leftovers import end_leftovers, end_supervisor
+from webox_local.leftovers import end_leftovers
 from webox_local.logs import last_line
 from webox_local.ports import check_public_port, free_ports, reachable
 from webox_local.postgres import PostgresServer, check_may_run
@@ -35,8 +33,6 @@ from webox_local.telling import own_command, progress, say
 from webox_local.waiting import until_answering
 from webox_local.welcome import first_admin, welcome
 
-# Longer than the supervisor gives one program, since it stops the servers after the others.
-STOP_SECONDS = 100
 WATCH_SECONDS = 5
 
 
@@ -75,11 +71,10 @@ def _prepare(home: Home, settings: Settings) -> Installation:
 @contextlib.contextmanager
 def _supervised(installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the supervisor, and ends it with all it started."""
-    process = _launch(installation)
     try:
-        yield process
+        yield _launch(installation)
     finally:
-        _stop(installation, process)
+        _stop(installation)
 
 
 def _launch(installation: Installation) -> subprocess.Popen[bytes]:
@@ -95,15 +90,9 @@ def _launch(installation: Installation) -> subprocess.Popen[bytes]:
         env=supervision.environment(os.environ, run.token),
         stdin=subprocess.PIPE,
     )
-    try:
-        servers.postgres.prepare()
-        progress("PostgreSQL and Redis are set up.")
-        _let_go(process)
-    except BaseException:
-        stop_is_under_way()
-        process.kill()
-        process.wait()
-        raise
+    servers.postgres.prepare()
+    progress("PostgreSQL and Redis are set up.")
+    _let_go(process)
     return process
 
 
@@ -161,19 +150,16 @@ def gateway_environment(installation: Installation) -> dict[str, str]:
     return supervision.environment(os.environ, "") | installation.environment("gateway")
 
 
-def _stop(installation: Installation, process: subprocess.Popen[bytes]) -> None:
-    """Lets the supervisor end everything; a second signal on the way kills instead."""
+def _stop(installation: Installation) -> None:
+    """Ends everything, found as the next start would find it; a second signal kills at once."""
     stop_is_under_way()
     say("Stopping Webox ...")
     home, servers = installation.home, installation.servers
     try:
-        if process.poll() is None:
-            end_supervisor(home, psutil.Process(process.pid), patience=STOP_SECONDS)
+        end_leftovers(home, servers)
     except StopRequested:
         stop_is_under_way()
         end_leftovers(home, servers, patience=0)
-    end_leftovers(home, servers, patience=5)
-    process.wait()
     tidy_socket_folder(home.folder)
     say("Webox has stopped.")
 

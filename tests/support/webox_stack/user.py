@@ -1,0 +1,90 @@
+"""A user of a Webox: an account, a token, and the requests made with it."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from webox_stack.programs import PLAIN_HTTP
+
+PASSWORD = "canary-password-71f3"
+# Longer than any test may take: a test's own limit says more than an httpx timeout.
+PATIENCE = httpx.Timeout(150)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class User:
+    """`http` sends the token with every request."""
+
+    http: httpx.AsyncClient
+    id: int
+    email: str
+    token: str
+
+    async def ask(self, method: str, path: str, *, expect: int = 200, **options: Any) -> Any:
+        """The JSON of the answer, whose status must be the one expected."""
+        response = await self.http.request(method, path, **options)
+        said = f"{method} {path} answered {response.status_code}: {response.text[:2000]}"
+        assert response.status_code == expect, said
+        return response.json() if response.content else None
+
+    async def get(self, path: str, **options: Any) -> Any:
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, **options: Any) -> Any:
+        if body is not None:
+            options["json"] = body
+        return await self.ask("POST", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> Any:
+        return await self.ask("DELETE", path, **options)
+
+    async def send(self, message: str, *, expect: int = 200, **body: Any) -> Any:
+        """Send's answer; `body` holds further members of the request."""
+        return await self.post("/api/chat/send", {"message": message, **body}, expect=expect)
+
+    async def token_with(self, *scopes: str) -> str:
+        """A new personal access token of this user."""
+        made = await self.post(
+            "/api/auth/tokens", {"name": "a test's", "scopes": list(scopes)}, expect=201
+        )
+        token: str = made["token"]
+        return token
+
+
+@asynccontextmanager
+async def opened(url: str, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that sends `token`, if one is given, and keeps no cookies of others."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=PATIENCE, verify=PLAIN_HTTP
+    ) as client:
+        yield client
+
+
+@asynccontextmanager
+async def registered(url: str, name: str = "Marie Curie") -> AsyncIterator[User]:
+    """A new user, signed in."""
+    email = f"user-{os.getpid()}-{next(_numbers)}@example.org"
+    async with opened(url) as client:
+        account = {"email": email, "password": PASSWORD, "name": name}
+        response = await client.post("/api/auth/register", json=account)
+        assert response.status_code == 201, response.text
+    async with signed_in(url, email, PASSWORD) as user:
+        yield user
+
+
+@asynccontextmanager
+async def signed_in(url: str, email: str, password: str) -> AsyncIterator[User]:
+    """A user that has an account already."""
+    async with opened(url) as client:
+        response = await client.post("/api/auth/login", json={"email": email, "password": password})
+        assert response.status_code == 200, response.text
+        answer = response.json()
+    async with opened(url, answer["access_token"]) as client:
+        yield User(client, answer["user"]["id"], email, answer["access_token"])
