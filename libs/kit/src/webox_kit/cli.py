@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+import uvloop
 
 from webox_kit.errors import ConfigurationError
 from webox_kit.logs import configure_logging
@@ -48,7 +49,7 @@ def service_cli(commands: ServiceCommands) -> click.Group:
     def events() -> None:
         with _sentences():
             _load_settings(commands)
-            asyncio.run(_until_terminated(_do_duties(commands)))
+            uvloop.run(_until_terminated(_do_duties(commands)))
 
     @main.command(help="Bring the database to the newest migration, then end.")
     def migrate() -> None:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
+import uvloop
+
 from webox_chat.registry import load_registry
 from webox_chat.replies.finals import FinalWriter
 from webox_chat.replies.schemas import Lease
@@ -86,7 +88,7 @@ class _BackgroundLoop:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._hold_open())
+            uvloop.run(self._hold_open())
         except BaseException as error:  # noqa: BLE001 - raised again where the worker starts
             self._failure = error
         finally:

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnClause,
     ColumnElement,
     Integer,
     Numeric,
     Text,
     and_,
+    bindparam,
     case,
-    cast,
     column,
     func,
     insert,
@@ -22,7 +23,6 @@ from sqlalchemy import (
     select,
     tuple_,
     update,
-    values,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -102,20 +102,8 @@ class ReplyRepository:
 
     async def finish(self, finals: Sequence[Final]) -> set[int]:
         """The fenced write; the ids of the replies it took. The others belong to somebody else."""
-        new = values(*_FINAL_COLUMNS, name="final").data([_final_row(final) for final in finals])
-        written = await self._session.scalars(
-            update(reply)
-            .where(
-                reply.c.id == new.c.id,
-                reply.c.attempt == new.c.attempt,
-                reply.c.status == "running",
-            )
-            .values(
-                {each.name: cast(new.c[each.name], each.type) for each in _FINAL_COLUMNS[2:]}
-                | {"lease_until": None, "finished_at": func.clock_timestamp()}
-            )
-            .returning(reply.c.id)
-        )
+        rows = [_final_row(final) for final in finals]
+        written = await self._session.scalars(_FINISH, {"finals": rows})
         return set(written)
 
     async def write_ledger(self, finals: Sequence[Final]) -> None:
@@ -225,9 +213,7 @@ def _thread(
     return thread
 
 
-_FINAL_COLUMNS: tuple[Any, ...] = (
-    column("id", BigInteger),
-    column("attempt", Integer),
+_OUTCOME: tuple[ColumnClause[Any], ...] = (
     column("status", Text),
     column("content", Text),
     column("error", JSONB(none_as_null=True)),
@@ -240,23 +226,44 @@ _FINAL_COLUMNS: tuple[Any, ...] = (
     column("total_ms", Integer),
 )
 
+_FINALS = (
+    func.jsonb_to_recordset(bindparam("finals", type_=JSONB))
+    .table_valued(column("id", BigInteger), column("attempt", Integer), *_OUTCOME)
+    .render_derived(name="final", with_types=True)
+)
+"""The rows of a batch as one parameter, so that the statement is compiled once."""
 
-def _final_row(final: Final) -> tuple[Any, ...]:
-    error = {"code": final.error_code, "detail": final.error_detail} if final.error_code else None
-    return (
-        final.claim.reply_id,
-        final.claim.attempt,
-        final.status,
-        final.content,
-        error,
-        final.finish_reason,
-        final.truncated,
-        final.input_tokens,
-        final.output_tokens,
-        final.cost,
-        final.time_to_first_token_ms,
-        final.total_ms,
+_FINISH = (
+    update(reply)
+    .where(
+        reply.c.id == _FINALS.c.id,
+        reply.c.attempt == _FINALS.c.attempt,
+        reply.c.status == "running",
     )
+    .values(
+        {each.name: _FINALS.c[each.name] for each in _OUTCOME}
+        | {"lease_until": None, "finished_at": func.clock_timestamp()}
+    )
+    .returning(reply.c.id)
+)
+
+
+def _final_row(final: Final) -> dict[str, Any]:
+    error = {"code": final.error_code, "detail": final.error_detail} if final.error_code else None
+    return {
+        "id": final.claim.reply_id,
+        "attempt": final.claim.attempt,
+        "status": final.status,
+        "content": final.content,
+        "error": error,
+        "finish_reason": final.finish_reason,
+        "truncated": final.truncated,
+        "input_tokens": final.input_tokens,
+        "output_tokens": final.output_tokens,
+        "cost": None if final.cost is None else str(final.cost),
+        "time_to_first_token_ms": final.time_to_first_token_ms,
+        "total_ms": final.total_ms,
+    }
 
 
 def _ledger_row(final: Final) -> dict[str, Any]:
