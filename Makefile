@@ -5,16 +5,13 @@ BIN := .venv/bin
 EXPORT := $(BIN)/uv export --quiet --no-emit-workspace --no-annotate --no-header
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 MEMBERS := $(wildcard libs/* services/* deploy/local)
-IMPORTED := webox_chat.main, webox_chat.worker, webox_dashboard.main, webox_exporter.main, \
-	webox_exporter.worker, webox_gateway.main, webox_search.main, webox_local.cli
 
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
 
 # What running takes. uv comes first, by pip and checked against the lock's hashes; uv then
-# installs the rest. A venv without pip is 6 s quicker, so pip is the system's where it has one.
-# The last line compiles what the services import, once instead of in each of their processes.
+# installs the rest. A venv without pip is made seconds sooner, so pip is the system's, if any.
 .venv/ready: requirements.lock pyproject.toml $(wildcard */*/pyproject.toml)
 	@echo "Webox: making the Python environment in .venv"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Webox needs Python 3.11 or later; set PYTHON=... to one that is")'
@@ -27,7 +24,6 @@ help: ## List the targets
 	$$pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
 	@$(UV) --require-hashes -r requirements.lock
 	@$(UV) --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(IMPORTED)'
 	@touch $@
 
 # What testing takes besides.
