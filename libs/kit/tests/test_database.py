@@ -1,6 +1,8 @@
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from webox_probe.events import effects
 
 from webox_kit.database import Database
@@ -34,7 +36,25 @@ class TestTransaction:
 
 
 class TestAfterAnOutage:
-    async def test_the_next_transaction_works(self, database: Database, database_url: str) -> None:
+    async def test_one_error_at_most_then_it_works(
+        self, database: Database, database_url: str
+    ) -> None:
+        await self._end_connections(database, database_url)
+        with suppress(OperationalError):
+            await database.ping()
+        async with database.transaction() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+
+    async def test_what_lay_idle_is_not_even_noticed(
+        self, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webox_kit.database._TRUSTED_SECONDS", 0)
+        await self._end_connections(database, database_url)
+        async with database.transaction() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+
+    async def _end_connections(self, database: Database, database_url: str) -> None:
+        """End those of `database`, one of which has just been used."""
         async with database.transaction() as session:
             await session.execute(text("SELECT 1"))
         other = Database(database_url)
@@ -46,5 +66,3 @@ class TestAfterAnOutage:
                 )
             )
         await other.close()
-        async with database.transaction() as session:
-            assert await session.scalar(text("SELECT 1")) == 1

@@ -105,6 +105,31 @@ class TestOneOfTwo:
         await eventually(no_locks)
 
 
+class TestEnding:
+    async def test_also_when_a_duty_loses_a_cancellation(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webox_kit.duties._CANCEL_AGAIN_SECONDS", 0.02)
+        cancellations = 0
+
+        async def lose_the_first() -> None:
+            nonlocal cancellations
+            while cancellations < 2:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cancellations += 1
+            raise asyncio.CancelledError
+
+        async def holds_it() -> bool:
+            return await locks(database) == 1
+
+        async with asyncio.timeout(5):
+            async with running(Duties(database, "probe", {"deaf": lose_the_first}).run()):
+                await eventually(holds_it)
+        assert cancellations == 2
+
+
 class TestFailing:
     async def test_is_started_again(
         self, database: Database, monkeypatch: pytest.MonkeyPatch

@@ -108,7 +108,7 @@ class TestProducts:
         assert [each["name"] for each in await projects(stage, user_id=2)] == ["Theirs"]
 
     async def test_take_name_and_time_of_the_latest_event(self, stage: Stage) -> None:
-        await stage.tell(product(WebsiteUpdated, name="New", occurred_at=LATER))
+        await stage.tell(product(WebsiteUpdated, name="New", occurred_at=ago(minutes=1)))
         await stage.tell(product(WebsiteCreated, name="Old", occurred_at=EARLIER))
         (found,) = await projects(stage)
         assert (found["name"], found["updated"]) == ("New", "Il y a 1min")

@@ -6,6 +6,7 @@ program is then a fork of it, which is there at once, also when it comes back af
 and shares that memory. Everything else is supervisord's own doing.
 """
 
+import contextlib
 import gc
 import os
 import signal
@@ -37,6 +38,15 @@ LIBRARIES = (
 )
 INTERRUPTED = 130
 STOPPING_PAUSE = 0.05
+# All that supervisord listens to.
+HELD_BACK = {
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGCHLD,
+    signal.SIGUSR2,
+}
 
 
 class QuickAtTheEnd(Poller):  # type: ignore[misc] # supervisor has no types
@@ -54,7 +64,22 @@ class ForkingOptions(ServerOptions):  # type: ignore[misc] # supervisor has no t
         super().__init__()
         self.poller = QuickAtTheEnd(self)
 
+    def fork(self) -> int:
+        """Forks with signals held back, and leads the child to a process group of its own.
+
+        The child has supervisord's signal handlers until it is a program. One that is stopped
+        in that moment would lose the signal in them, and be waited for until it is killed.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+        pid = os.fork()
+        if pid:
+            with contextlib.suppress(OSError):  # the child did it first, or has ended
+                os.setpgid(pid, pid)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+        return pid
+
     def execve(self, filename: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        _take_default_signal_handlers()
         package = package_of(filename)
         if package is None:
             super().execve(filename, argv, env)
@@ -71,9 +96,6 @@ def package_of(filename: str) -> str | None:
 
 def become(module: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     """Runs `main` of `module` as if this process had been started for it, and ends."""
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
-        if signal.getsignal(number) not in {signal.SIG_DFL, signal.SIG_IGN, None}:
-            signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     set_process_title(" ".join([Path(argv[0]).name, *argv[1:]]))
     os.environ.clear()
@@ -81,6 +103,12 @@ def become(module: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn
     sys.argv = list(argv)
     # Not by leaving this function: the supervisor's frames below must not go on in this process.
     os._exit(_run(module))
+
+
+def _take_default_signal_handlers() -> None:
+    for number in HELD_BACK:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
 
 def _run(module: str) -> int:

@@ -1,7 +1,6 @@
 """What an earlier start left running, because it was killed before it could end it."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import psutil
@@ -34,29 +33,9 @@ def end_leftovers(home: Home, servers: Servers, *, patience: float = 45) -> bool
 
 def _end_supervisor(home: Home, supervisor: psutil.Process, *, patience: float) -> None:
     """Ends the supervisor, which ends all that it started, in the right order."""
-    deadline = time.monotonic() + min(patience, 5)
-    while _is_starting_programs(home, supervisor) and time.monotonic() < deadline:
-        time.sleep(0.02)
     with contextlib.suppress(ConnectionError):
         Supervisor(home).shut_down()
     processes.end([supervisor], patience=patience)
-
-
-def _is_starting_programs(home: Home, supervisor: psutil.Process) -> bool:
-    """Whether a program is still between fork and exec, or before.
-
-    Asked to stop then, it would never notice: it has the supervisor's signal handlers, and loses
-    with them what they have heard.
-    """
-    try:
-        states = Supervisor(home).programs()
-        mine = supervisor.cmdline()
-        before_exec = any(child.cmdline() == mine for child in supervisor.children())
-    except ConnectionError:
-        return processes.lives(supervisor)
-    except psutil.Error:
-        return False
-    return before_exec or any(state.state == "STOPPED" for state in states)
 
 
 def supervisor_process(home: Home) -> psutil.Process | None:

@@ -217,9 +217,9 @@ class PostgresServer:
                 "--no-sync" if self.forgetful else "--sync-method=fsync",
             ]
         )
-        if result.returncode:
+        if result.exit_code:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise CannotStartError(f"PostgreSQL cannot be set up: {_reason(result.stdout)}")
+            raise CannotStartError(f"PostgreSQL cannot be set up: {_reason(result.output)}")
         unfinished.rename(self.data)
 
     def _configure(self) -> None:
@@ -270,7 +270,7 @@ def check_may_run() -> None:
         return
     try:
         result = processes.run([*AS_ORDINARY_USER, str(binary("postgres")), "--version"])
-        refused = result.returncode != 0
+        refused = result.exit_code != 0
     except FileNotFoundError:
         refused = True
     if refused:

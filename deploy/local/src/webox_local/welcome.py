@@ -37,11 +37,11 @@ def first_admin(home: Home, environment: Mapping[str, str]) -> Account | None:
         return None
     options = ["admin", "create", "--email", ADMIN, "--if-none", "--json"]
     result = processes.run([service_program("gateway"), *options], env=environment)
-    if result.returncode not in {0, THERE_IS_ONE}:
-        reason = (result.stdout.strip().splitlines() or ["it gave no reason"])[-1]
+    if result.exit_code not in {0, THERE_IS_ONE}:
+        reason = (result.output.strip().splitlines() or ["it gave no reason"])[-1]
         raise CannotStartError(f"The first administrator could not be made: {reason}")
     home.admin_made.touch()
-    return _account(result.stdout) if result.returncode == 0 else None
+    return _account(result.output) if result.exit_code == 0 else None
 
 
 def _account(output: str) -> Account:

@@ -163,7 +163,7 @@ class TestTryingAgain:
         began = time.perf_counter()
         asked = await ask(protocol, "429:1:0.2")
         assert asked.finished is not None
-        assert 0.2 <= time.perf_counter() - began < 0.9
+        assert 0.2 <= time.perf_counter() - began < 5
 
     async def test_does_not_wait_past_the_whole_limit(
         self, ask: Ask, double: Double, protocol: str
@@ -197,8 +197,10 @@ class TestLeaving:
             await asking
 
 
-async def test_four_at_once_take_as_long_as_one(ask: Ask, protocol: str) -> None:
-    began = time.perf_counter()
-    answers = await asyncio.gather(*(ask(protocol, "delay:300", str(n)) for n in range(4)))
-    assert [each.text for each in answers] == [answer_text("delay:300", str(n)) for n in range(4)]
-    assert time.perf_counter() - began < 0.9
+async def test_four_are_asked_at_once(ask: Ask, double: Double, protocol: str) -> None:
+    model = "delay:300"
+    asking = asyncio.gather(*(ask(protocol, model, str(n)) for n in range(4)))
+    await double.until(lambda calls: [call.outcome for call in calls] == ["running"] * 4)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking

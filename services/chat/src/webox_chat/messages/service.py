@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 from webox_chat.conversations.repository import ConversationRepository
 from webox_chat.conversations.schemas import StoredConversation
@@ -53,20 +54,30 @@ class MessageService:
 
     async def send(self, user_id: int, request: SendRequest) -> SendAnswer:
         """Store the message, have its providers asked, and wait as long as was agreed."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         choices = await self._chooser.choose(request.selected_providers, request.selected_models)
         sent = await self._store(user_id, request, choices)
         failpoint("chat.after_commit")
         with self._finals.expect(sent.id) as signal:
             await self._tasks.send(FAN_OUT, sent.id)
             replies, seconds = self._wanted(request, len(choices))
-            deadline = asyncio.get_running_loop().time() + seconds
+            deadline = loop.time() + seconds
             while True:
-                left = deadline - asyncio.get_running_loop().time()
+                left = deadline - loop.time()
                 if left > 0:
                     await signal.wait(min(left, _LOOK_AGAIN_SECONDS))
-                answer = await self.read(user_id, sent.id)
+                answer = await self._answer(sent, loop.time() - started)
                 if left <= 0 or answer.finals() >= replies:
                     return answer
+
+    async def _answer(self, sent: StoredMessage, age_seconds: float) -> SendAnswer:
+        """The answer as of now; the message itself is known."""
+        async with self._database.transaction() as session:
+            replies = await MessageRepository(session).replies(sent.id)
+        if not replies:
+            raise NotFoundError("The conversation was deleted while its providers were asked.")
+        return send_answer(replace(sent, age_ms=round(age_seconds * 1000)), replies)
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
         async with self._database.transaction() as session:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Numeric,
+    Select,
     Text,
     and_,
     bindparam,
@@ -163,18 +164,7 @@ class ReplyRepository:
 
     async def _turns(self, message_id: int) -> list[Any]:
         """The message and its ancestors, oldest first."""
-        asked = (
-            select(*message.c, literal(0).label("depth"))
-            .where(message.c.id == message_id)
-            .cte("asked", recursive=True)
-        )
-        before = message.alias("before")
-        asked = asked.union_all(
-            select(*before.c, asked.c.depth + 1)
-            .join(asked, before.c.id == asked.c.parent_id)
-            .where(asked.c.depth < _THREAD_TURNS)
-        )
-        rows = await self._session.execute(select(asked).order_by(asked.c.depth.desc()))
+        rows = await self._session.execute(_TURNS, {"message_id": message_id})
         return list(rows.all())
 
     async def _answers(
@@ -212,6 +202,23 @@ def _thread(
             thread.append(ChatTurn("assistant", answer))
     return thread
 
+
+def _turns_query() -> Select[Any]:
+    asked = (
+        select(*message.c, literal(0).label("depth"))
+        .where(message.c.id == bindparam("message_id"))
+        .cte("asked", recursive=True)
+    )
+    before = message.alias("before")
+    asked = asked.union_all(
+        select(*before.c, asked.c.depth + 1)
+        .join(asked, before.c.id == asked.c.parent_id)
+        .where(asked.c.depth < _THREAD_TURNS)
+    )
+    return select(asked).order_by(asked.c.depth.desc())
+
+
+_TURNS = _turns_query()
 
 _OUTCOME: tuple[ColumnClause[Any], ...] = (
     column("status", Text),
