@@ -23,9 +23,16 @@ def main() -> None:
 
 
 def _machine() -> str:
+    # Imported after the names are checked, since they take a while.
+    from webox_local.postgres import binary  # noqa: PLC0415 - as said
+    from webox_local.redis_server import find_program  # noqa: PLC0415 - likewise
+
+    postgres = _said(str(binary("postgres")), "--version").split()[-1]
+    redis = " ".join(_said(str(find_program().path), "--version").split()[:3])
     return (
         f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}, {_redis()}; load {os.getloadavg()[0]:.1f}"
+        f"Python {platform.python_version()}, PostgreSQL {postgres}, {redis}; "
+        f"load {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -36,12 +43,8 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _redis() -> str:
-    from webox_local.redis_server import find_program  # noqa: PLC0415 - after the names are checked
-
-    path = str(find_program().path)
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-    return " ".join(said.stdout.split()[:3])
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

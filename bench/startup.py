@@ -1,9 +1,11 @@
 """`make up` in a copy of the committed tree, in an emptied environment: time and memory.
 
 Three starts: with an empty package cache (its downloads counted in), with a warm one, and again
-with the data there. The time is that from the command to the first answered request.
+with the data there. The time is that from the command to the first answered request; the memory
+(PSS: what is shared is counted once) that of all processes, after the last start also at rest.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +15,8 @@ import time
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+
+import psutil
 
 from bench.running import PROJECT
 
@@ -30,7 +34,10 @@ def main() -> None:
             clone = folder / title.replace(" ", "-")
             subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(clone)], check=True)
             _report(title, *_start(clone, environment, rest=False))
-        _report("data there", *_start(clone, environment, rest=True))
+        seconds, megabytes = _start(clone, environment, rest=True)
+        _report(f"data there, {_REST_SECONDS} s of rest", seconds, megabytes)
+        for program, each in sorted(megabytes.items(), key=lambda item: -item[1]):
+            print(f"  {program:<28}{each:6.0f} MB")
 
 
 def _emptied(home: Path) -> dict[str, str]:
@@ -39,8 +46,10 @@ def _emptied(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
-def _start(clone: Path, environment: dict[str, str], *, rest: bool) -> tuple[float, float]:
-    """Seconds to the first answered request, and megabytes (PSS) of all processes."""
+def _start(
+    clone: Path, environment: dict[str, str], *, rest: bool
+) -> tuple[float, dict[str, float]]:
+    """Seconds to the first answered request, and megabytes by program."""
     port = _free_port()
     with (clone / "up.log").open("wb") as log:
         started = time.monotonic()
@@ -56,7 +65,7 @@ def _start(clone: Path, environment: dict[str, str], *, rest: bool) -> tuple[flo
             _until_answered(port, make)
             seconds = time.monotonic() - started
             time.sleep(_REST_SECONDS if rest else 0)
-            megabytes = _pss(clone)
+            megabytes = _memory(psutil.Process(make.pid))
         finally:
             os.killpg(make.pid, signal.SIGINT)
             make.wait(120)
@@ -74,20 +83,28 @@ def _until_answered(port: int, make: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError(f"`make up` ended with {make.returncode}")
 
 
-def _pss(clone: Path) -> float:
-    """Of every process whose environment names this home: what it takes, shared parts shared."""
-    total = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (
-                f"{clone}/.webox".encode()
-                in (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
-            ):
-                rollup = (process / "smaps_rollup").read_text()
-                total += int(rollup.partition("Pss:")[2].split()[0])
-        except (OSError, IndexError):
-            continue
-    return total / 1000
+def _memory(make: psutil.Process) -> dict[str, float]:
+    """Megabytes (PSS) by program, of everything that `make` started."""
+    by_program: dict[str, float] = {}
+    for process in make.children(recursive=True):
+        with contextlib.suppress(OSError, psutil.Error):
+            rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+            kilobytes = int(rollup.partition("Pss:")[2].split()[0])
+            name = _program(process)
+            by_program[name] = by_program.get(name, 0) + kilobytes / 1000
+    return by_program
+
+
+def _program(process: psutil.Process) -> str:
+    """`webox-chat worker` and the like; all of PostgreSQL's processes are one program."""
+    name, *arguments = " ".join(process.cmdline()).split()
+    base = Path(name).name
+    if base.startswith("postgres"):
+        return "postgres"
+    words = [Path(each).name for each in arguments if not each.startswith("-")]
+    if base.startswith("python"):
+        return words[0]
+    return " ".join([base, *words[:1]]) if base.startswith("webox") else base
 
 
 def _free_port() -> int:
@@ -95,10 +112,10 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _report(title: str, seconds: float, megabytes: float) -> None:
+def _report(title: str, seconds: float, megabytes: dict[str, float]) -> None:
     print(
         f"{title}: {seconds:.1f} s to the first answered request (at most {MOST_SECONDS}), "
-        f"{megabytes:.0f} MB (at most {MOST_MEGABYTES})"
+        f"{sum(megabytes.values()):.0f} MB (at most {MOST_MEGABYTES})"
     )
 
 
