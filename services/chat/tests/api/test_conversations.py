@@ -158,7 +158,15 @@ async def test_parallel_tags_are_all_kept(chat):
 
 async def test_tag_limits(chat):
     path = f"{CONVERSATIONS}/{await started(chat)}/tags"
-    for bad in ({}, {"tag": ""}, {"tag": "  "}, {"tag": "x" * 51}, {"tag": 1}):
+    for bad in (
+        {},
+        {"tag": ""},
+        {"tag": "  "},
+        {"tag": "x" * 51},
+        {"tag": 1},
+        {"tag": " .. "},
+        {"tag": "."},
+    ):
         assert (await chat.post(path, json=bad)).status_code == 400
     for number in range(49):
         await chat.post(path, json={"tag": str(number)})

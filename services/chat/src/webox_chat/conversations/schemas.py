@@ -110,6 +110,14 @@ class FavoriteState(BaseModel):
 class TagBody(Body):
     tag: Tag
 
+    @field_validator("tag")
+    @classmethod
+    def _no_path_segment(cls, tag: str) -> str:
+        # Clients resolve `…/tags/..` before they send it: removing the tag would delete more.
+        if tag in {".", ".."}:
+            raise ValueError("a tag cannot be `.` or `..`")
+        return tag
+
 
 class TagList(BaseModel):
     tags: list[str]
