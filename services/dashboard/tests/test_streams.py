@@ -13,6 +13,7 @@ from webox_contracts.events import EventData, UserDeleted, WebsitePublished, str
 from webox_dashboard.consumers import duties
 from webox_dashboard.main import create_app
 from webox_dashboard.settings import DashboardSettings
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import ReceivedEvent
 from webox_kit.duties import Duties
 from webox_kit.runtime import Runtime
@@ -33,8 +34,7 @@ async def events_process(runtime: Runtime[DashboardSettings]) -> AsyncIterator[N
     async with duties(runtime) as by_name:
         running = asyncio.create_task(Duties(runtime.database, "dashboard", by_name).run())
         yield
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await cancel_and_wait(running)
 
 
 @pytest.fixture

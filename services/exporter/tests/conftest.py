@@ -16,6 +16,7 @@ from webox_exporter.consumers import duties
 from webox_exporter.main import create_app
 from webox_exporter.settings import ExporterSettings
 from webox_exporter.worker_process import WorkerProcess
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.identity import AssertionVerifier
 from webox_kit.migrations import migrate
@@ -255,9 +256,7 @@ async def on_duty(
             tasks.extend(asyncio.ensure_future(by_name[name]()) for name in names)
 
         yield begin
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*tasks)
 
 
 def now() -> datetime:

@@ -14,6 +14,7 @@ from webox_exporter.consumers import duties
 from webox_exporter.main import create_app
 from webox_exporter.settings import ExporterSettings
 from webox_exporter.worker_process import WorkerProcess
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.runtime import Runtime
 from webox_kit.testing import Keys, eventually, serve
 
@@ -96,7 +97,7 @@ async def test_a_killed_child_loses_nothing(
                 return await status_of(exporter, job) == "done"
 
             await eventually(done, SECONDS)
-            reconciling.cancel()
+            await cancel_and_wait(reconciling)
     assert not once.exists(), "the child was killed in the middle"
     await exporter.downloaded(await exporter.job(job["id"]))
     await eventually(lambda: only_the_file(exporter, job))

@@ -16,6 +16,7 @@ from search_support.chat import ChatDouble, running_chat
 from search_support.reader import Reader
 from search_support.waiting import until
 
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.duties import Duties
 from webox_kit.migrations import migrate
@@ -98,7 +99,6 @@ def events(settings: SearchSettings, index_dir: Path) -> EventsProcess:
                 await until(built, bool)
                 yield
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await cancel_and_wait(task)
 
     return running

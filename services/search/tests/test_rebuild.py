@@ -10,6 +10,7 @@ from search_support.chat import ChatDouble
 from search_support.reader import Reader
 from search_support.waiting import until
 
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.internal_http import InternalClient
 from webox_kit.runtime import Runtime
@@ -129,8 +130,7 @@ class TestMeanwhile:
         await source.has_read.wait()
         assert len(generations(index_dir)) == 1
 
-        rebuilding.cancel()
-        await asyncio.gather(rebuilding, return_exceptions=True)
+        await cancel_and_wait(rebuilding)
 
         async def left() -> list[str]:
             return await asyncio.to_thread(generations, index_dir)

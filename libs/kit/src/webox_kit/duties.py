@@ -5,12 +5,13 @@ locks live as long as the connection that took them, so a killed process hands o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import ConsumerStoppedError
 from webox_kit.database import Database, advisory_key
 from webox_kit.logs import get_logger
@@ -25,7 +26,6 @@ _CHECK_SECONDS = 1.0
 # A connection that died silently must not keep us believing that we hold its locks for ever;
 # psycopg takes ten seconds more to give it up.
 _ANSWER_SECONDS = 5.0
-_CANCEL_AGAIN_SECONDS = 1.0
 
 
 class Duties:
@@ -58,7 +58,7 @@ class Duties:
                         running[name] = asyncio.create_task(self._do(name))
                 await asyncio.sleep(_CHECK_SECONDS)
         finally:
-            await _end(running.values())
+            await cancel_and_wait(*running.values())
             # Back in the pool it would keep the locks.
             await connection.invalidate()
 
@@ -88,18 +88,3 @@ class Duties:
             raise
         except Exception:
             log.exception("duty failed, starting it again", duty=name)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel `tasks` until they have ended.
-
-    Once may not do: `asyncio.wait_for` of Python 3.11, with which redis-py sends its commands,
-    loses a cancellation that comes as its wait ends
-    (https://github.com/python/cpython/issues/86296).
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,6 +12,7 @@ from typing import Self
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.logs import get_logger
 
 log = get_logger(__name__)
@@ -47,9 +48,7 @@ class SignalListener:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_and_wait(self._task)
 
     @contextmanager
     def expect(self, key: object) -> Iterator["Signal"]:

@@ -14,6 +14,7 @@ from webox_contracts.events import (
     ReplyFinished,
     UserDeleted,
 )
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import BatchHandler, Consumer, ReceivedEvent
 from webox_kit.database import Session
 from webox_kit.duties import Duty
@@ -87,5 +88,4 @@ async def _consume_and_keep_built(consumer: Consumer, indexer: Indexer) -> None:
     try:
         await consumer.run()
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        await cancel_and_wait(keeping)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from webox_contracts.events import ConversationStarted, Event
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import BatchHandler, Consumer, by_type
 from webox_kit.database import Database, Session
 from webox_kit.outbox import publish
@@ -93,5 +94,4 @@ async def running(work: Any) -> AsyncIterator["asyncio.Task[None]"]:
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)

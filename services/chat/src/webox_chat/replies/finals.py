@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Self
 
@@ -13,6 +12,7 @@ from webox_chat.messages.service import REPLY_SIGNAL
 from webox_chat.replies.repository import ReplyRepository
 from webox_chat.replies.schemas import Final
 from webox_contracts.events import ReplyFinished
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database, Session
 from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
@@ -66,9 +66,7 @@ class FinalWriter:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_and_wait(self._task)
 
     async def write(self, final: Final) -> bool:
         """End a reply; False when it was no longer ours, and nothing was written."""

@@ -1,0 +1,20 @@
+"""Ending asyncio tasks for sure."""
+
+import asyncio
+
+_AGAIN_SECONDS = 1.0
+
+
+async def cancel_and_wait(*tasks: "asyncio.Future[None]") -> None:
+    """Cancel `tasks` until they have ended; what they raise is nobody's concern any more.
+
+    Once may not do: `asyncio.wait_for` of Python 3.11, with which redis-py sends its commands,
+    loses a cancellation that comes as its wait ends
+    (https://github.com/python/cpython/issues/86296).
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
