@@ -109,7 +109,7 @@ class TestEnding:
     async def test_also_when_a_duty_loses_a_cancellation(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("webox_kit.duties._CANCEL_AGAIN_SECONDS", 0.02)
+        monkeypatch.setattr("webox_kit.cancellation._AGAIN_SECONDS", 0.02)
         cancellations = 0
 
         async def lose_the_first() -> None:

@@ -50,6 +50,7 @@ class Database:
                 "options": "-c timezone=UTC",
             },
         )
+        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine.sync_engine, "handle_error", _hide_values)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
         event.listen(self.engine.sync_engine, "checkout", self._check_idle)
@@ -58,6 +59,12 @@ class Database:
     async def transaction(self) -> AsyncIterator[Session]:
         """A session whose work is committed at the end, or rolled back if an error leaves it."""
         async with self.engine.begin() as session:
+            yield session
+
+    @asynccontextmanager
+    async def single_statements(self) -> AsyncIterator[Session]:
+        """A session whose every statement is a transaction: no BEGIN before, no COMMIT after it."""
+        async with self._single.connect() as session:
             yield session
 
     def _check_idle(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:

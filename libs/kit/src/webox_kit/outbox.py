@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import insert
+from sqlalchemy import text
 from uuid_utils import uuid7
 
 from webox_contracts.events import Event, EventData
 from webox_kit.context import current_request
 from webox_kit.database import Session
-from webox_kit.event_tables import outbox
 
 
 async def publish(session: Session, *events: EventData, source: str) -> None:
@@ -18,13 +17,26 @@ async def publish(session: Session, *events: EventData, source: str) -> None:
     """
     if not events:
         return
-    rows = [_row(data, source) for data in events]
-    await session.execute(insert(outbox), rows)
+    envelopes = [_envelope(data, source) for data in events]
+    await session.execute(
+        _INSERT,
+        {
+            "ids": [each.id for each in envelopes],
+            "events": [each.model_dump_json(exclude_none=True).encode() for each in envelopes],
+        },
+    )
 
 
-def _row(data: EventData, source: str) -> dict[str, object]:
+_INSERT = text(
+    "INSERT INTO outbox (event_id, event)"
+    " SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:events AS bytea[]))"
+)
+"""One statement however many events there are."""
+
+
+def _envelope(data: EventData, source: str) -> Event:
     request = current_request()
-    event = Event.of(
+    return Event.of(
         data,
         id=str(uuid7()),
         source=f"/webox/{source}",
@@ -32,4 +44,3 @@ def _row(data: EventData, source: str) -> dict[str, object]:
         requestid=request.request_id if request else None,
         traceparent=request.traceparent if request else None,
     )
-    return {"event_id": event.id, "event": event.model_dump_json(exclude_none=True).encode()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Text,
     and_,
@@ -14,7 +15,6 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    insert,
     literal,
     null,
     or_,
@@ -44,15 +44,6 @@ class PlacedEntry:
 class ConversationRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
-
-    async def create(
-        self, user_id: int, *, title: str, folder: str, preview: str
-    ) -> StoredConversation:
-        return await self._one(
-            insert(conversation)
-            .values(user_id=user_id, title=title, folder=folder, preview=preview)
-            .returning(*CONVERSATION_COLUMNS)
-        )
 
     async def get(self, user_id: int, conversation_id: int) -> StoredConversation | None:
         return await self._one_or_none(_owned(user_id, conversation_id))
@@ -152,22 +143,18 @@ class ConversationRepository:
             .returning(*CONVERSATION_COLUMNS)
         )
 
-    async def _one(self, statement: Any) -> StoredConversation:
-        row = (await self._session.execute(statement)).one()
-        return StoredConversation.model_validate(row)
-
     async def _one_or_none(self, statement: Any) -> StoredConversation | None:
         row = (await self._session.execute(statement)).one_or_none()
         return None if row is None else StoredConversation.model_validate(row)
 
 
-def readable() -> ColumnElement[bool]:
+def readable(replies: FromClause = reply) -> ColumnElement[bool]:
     """Whether a reply counts as a message: current, and done or cancelled with some text."""
     return and_(
-        reply.c.superseded_by.is_(None),
+        replies.c.superseded_by.is_(None),
         or_(
-            reply.c.status == "done",
-            and_(reply.c.status == "cancelled", reply.c.content != ""),
+            replies.c.status == "done",
+            and_(replies.c.status == "cancelled", replies.c.content != ""),
         ),
     )
 

@@ -149,4 +149,3 @@ class StoredConversation(ConversationSummary):
 
     user_id: int = Field(exclude=True)
     version: int = Field(exclude=True)
-    last_message_id: int | None = Field(exclude=True)

@@ -1,14 +1,31 @@
 """SQL of sending, and of reading a message with its replies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    Insert,
+    Integer,
+    SmallInteger,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
-from webox_chat.models import UNFINISHED, conversation, message, reply
+from webox_chat.models import UNFINISHED, conversation, entry_ids, message, reply
 from webox_kit.database import Session
 
 
@@ -50,6 +67,27 @@ class StoredReply:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Where a new message stands: in which conversation, after which message."""
+
+    user_id: int
+    conversation_id: int
+    title: str
+    folder: str
+    version: int
+    started_at: datetime
+    message_id: int
+    parent_id: int | None
+    created_at: datetime
+    unfinished: int
+    """How many of the user's replies are unfinished, those of this turn not counted."""
+
+    @property
+    def is_first(self) -> bool:
+        return self.parent_id is None
+
+
 _REPLY_FIELDS = tuple(StoredReply.__dataclass_fields__)
 
 
@@ -57,74 +95,82 @@ class MessageRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def unfinished_replies(self, user_id: int) -> int:
-        count = await self._session.scalar(
-            select(func.count())
-            .select_from(reply)
-            .where(reply.c.user_id == user_id, reply.c.status.in_(UNFINISHED))
-        )
-        return count or 0
-
-    async def add_message(
-        self,
-        user_id: int,
-        conversation_id: int,
-        content: str,
-        *,
-        parent_id: int | None,
-        temperature: float | None,
-        max_tokens: int | None,
-    ) -> StoredMessage:
-        row = (
-            await self._session.execute(
-                insert(message)
-                .values(
-                    user_id=user_id,
-                    conversation_id=conversation_id,
-                    parent_id=parent_id,
-                    content=content,
-                    temperature=temperature,
-                    max_tokens=max_tokens,
-                )
-                .returning(message.c.id, message.c.created_at)
+    async def start_conversation(
+        self, user_id: int, *, title: str, folder: str, preview: str
+    ) -> Turn:
+        """A new conversation, and the place of its first message in it."""
+        row = await self._session.execute(
+            insert(conversation)
+            .values(
+                user_id=user_id,
+                title=title,
+                folder=folder,
+                preview=preview,
+                message_count=1,
+                last_message_id=entry_ids.next_value(),
+                version=_VERSION_AFTER_FIRST_MESSAGE,
             )
-        ).one()
-        return StoredMessage(row.id, conversation_id, content, row.created_at, age_ms=0)
-
-    async def add_replies(
-        self, user_id: int, sent: StoredMessage, choices: Sequence[ProviderChoice]
-    ) -> None:
-        await self._session.execute(
-            insert(reply),
-            [
-                {
-                    "message_id": sent.id,
-                    "conversation_id": sent.conversation_id,
-                    "user_id": user_id,
-                    "provider": choice.provider,
-                    "model": choice.model,
-                    "demo": choice.demo,
-                    "position": position,
-                }
-                for position, choice in enumerate(choices)
-            ],
+            .returning(*_TURN_COLUMNS, null().label("parent_id"), _unfinished(user_id))
         )
+        return _turn(row.one())
 
-    async def note_message(self, sent: StoredMessage, preview: str) -> int:
-        """Let the conversation show its new message; the conversation's new version."""
-        version = await self._session.scalar(
+    async def continue_conversation(
+        self, user_id: int, conversation_id: int, *, preview: str
+    ) -> Turn | None:
+        """The place of the next message, with the conversation's row locked until the commit."""
+        before = (
+            select(conversation.c.id, conversation.c.last_message_id)
+            .where(conversation.c.id == conversation_id, conversation.c.user_id == user_id)
+            .with_for_update(key_share=True)
+            .cte("before")
+        )
+        row = await self._session.execute(
             update(conversation)
-            .where(conversation.c.id == sent.conversation_id)
+            .where(conversation.c.id == before.c.id)
             .values(
                 preview=preview,
                 message_count=conversation.c.message_count + 1,
-                last_message_id=sent.id,
+                last_message_id=entry_ids.next_value(),
                 updated_at=func.now(),
                 version=conversation.c.version + 1,
             )
-            .returning(conversation.c.version)
+            .returning(
+                *_TURN_COLUMNS,
+                before.c.last_message_id.label("parent_id"),
+                _unfinished(user_id),
+            )
         )
-        return int(version or 0)
+        found = row.one_or_none()
+        return None if found is None else _turn(found)
+
+    async def add(
+        self,
+        turn: Turn,
+        content: str,
+        choices: Sequence[ProviderChoice],
+        *,
+        temperature: float | None,
+        max_tokens: int | None,
+    ) -> StoredMessage:
+        """Store the message at its place, with a queued reply per provider."""
+        await self._session.execute(
+            _ADD,
+            {
+                "message_id": turn.message_id,
+                "of_conversation": turn.conversation_id,
+                "of_user": turn.user_id,
+                "parent": turn.parent_id,
+                "text": content,
+                "at_temperature": temperature,
+                "at_most_tokens": max_tokens,
+                "choices": [
+                    asdict(choice) | {"position": number} for number, choice in enumerate(choices)
+                ],
+            },
+        )
+        return StoredMessage(
+            turn.message_id, turn.conversation_id, content, turn.created_at, age_ms=0
+        )
 
     async def get(self, user_id: int, message_id: int) -> StoredMessage | None:
         age = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000
@@ -153,3 +199,76 @@ class MessageRepository:
             .order_by(reply.c.position)
         )
         return [StoredReply(**row) for row in rows.mappings()]
+
+
+_VERSION_AFTER_FIRST_MESSAGE = 2
+"""Starting the conversation is one change of it, its first message another."""
+
+_TURN_COLUMNS = (
+    conversation.c.user_id,
+    conversation.c.id.label("conversation_id"),
+    conversation.c.title,
+    conversation.c.folder,
+    conversation.c.version,
+    conversation.c.created_at.label("started_at"),
+    conversation.c.last_message_id.label("message_id"),
+    conversation.c.updated_at.label("created_at"),
+)
+
+
+def _turn(row: Any) -> Turn:
+    return Turn(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+def _unfinished(user_id: int) -> ColumnElement[int]:
+    return (
+        select(func.count())
+        .select_from(reply)
+        .where(reply.c.user_id == user_id, reply.c.status.in_(UNFINISHED))
+        .scalar_subquery()
+        .label("unfinished")
+    )
+
+
+def _add() -> Insert:
+    """The message and its replies in one statement, compiled once for any number of them."""
+    choices = (
+        func.jsonb_to_recordset(bindparam("choices", type_=JSONB))
+        .table_valued(
+            column("provider", Text),
+            column("model", Text),
+            column("demo", Boolean),
+            column("position", SmallInteger),
+        )
+        .render_derived(name="choice", with_types=True)
+    )
+    placed = {
+        "conversation_id": bindparam("of_conversation", type_=BigInteger),
+        "user_id": bindparam("of_user", type_=BigInteger),
+    }
+    message_id = bindparam("message_id", type_=BigInteger)
+    asked = (
+        insert(message)
+        .values(
+            id=message_id,
+            parent_id=bindparam("parent", type_=BigInteger),
+            content=bindparam("text", type_=Text),
+            temperature=bindparam("at_temperature", type_=Double),
+            max_tokens=bindparam("at_most_tokens", type_=Integer),
+            **placed,
+        )
+        .cte("asked")
+    )
+    columns = {
+        "message_id": message_id,
+        **placed,
+        "provider": choices.c.provider,
+        "model": choices.c.model,
+        "demo": choices.c.demo,
+        "position": choices.c.position,
+    }
+    rows = select(*columns.values()).select_from(choices)
+    return insert(reply).from_select([*columns], rows).add_cte(asked)
+
+
+_ADD = _add()

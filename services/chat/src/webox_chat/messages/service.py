@@ -4,8 +4,6 @@ import asyncio
 import re
 from dataclasses import replace
 
-from webox_chat.conversations.repository import ConversationRepository
-from webox_chat.conversations.schemas import StoredConversation
 from webox_chat.conversations.service import no_conversation
 from webox_chat.limits import (
     AUTOMATIC_TITLE_CHARACTERS,
@@ -15,10 +13,10 @@ from webox_chat.limits import (
 )
 from webox_chat.messages.answers import send_answer
 from webox_chat.messages.choices import ProviderChooser
-from webox_chat.messages.repository import MessageRepository, ProviderChoice, StoredMessage
+from webox_chat.messages.repository import MessageRepository, ProviderChoice, StoredMessage, Turn
 from webox_chat.messages.schemas import SendAnswer, SendRequest
-from webox_contracts.events import ConversationStarted, MessageSent
-from webox_kit.database import Database, Session
+from webox_contracts.events import ConversationStarted, EventData, MessageSent
+from webox_kit.database import Database
 from webox_kit.errors import NotFoundError, TooManyRequestsError
 from webox_kit.failpoints import failpoint
 from webox_kit.outbox import publish
@@ -73,14 +71,14 @@ class MessageService:
 
     async def _answer(self, sent: StoredMessage, age_seconds: float) -> SendAnswer:
         """The answer as of now; the message itself is known."""
-        async with self._database.transaction() as session:
+        async with self._database.single_statements() as session:
             replies = await MessageRepository(session).replies(sent.id)
         if not replies:
             raise NotFoundError("The conversation was deleted while its providers were asked.")
         return send_answer(replace(sent, age_ms=round(age_seconds * 1000)), replies)
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
-        async with self._database.transaction() as session:
+        async with self._database.single_statements() as session:
             messages = MessageRepository(session)
             found = await messages.get(user_id, message_id)
             if found is None:
@@ -91,20 +89,17 @@ class MessageService:
         self, user_id: int, request: SendRequest, choices: list[ProviderChoice]
     ) -> StoredMessage:
         async with self._database.transaction() as session:
-            await _check_room(session, user_id, len(choices))
-            found = await _conversation(session, user_id, request)
             messages = MessageRepository(session)
-            sent = await messages.add_message(
-                user_id,
-                found.id,
+            turn = await _turn(messages, user_id, request)
+            _check_room(turn, len(choices))
+            sent = await messages.add(
+                turn,
                 request.message,
-                parent_id=found.last_message_id,
+                choices,
                 temperature=request.temperature,
                 max_tokens=request.max_tokens,
             )
-            await messages.add_replies(user_id, sent, choices)
-            version = await messages.note_message(sent, _preview(request.message))
-            await _publish(session, found, sent, version, [each.provider for each in choices])
+            await publish(session, *_events(turn, choices), source="chat")
         return sent
 
     def _wanted(self, request: SendRequest, asked: int) -> tuple[int, float]:
@@ -115,57 +110,52 @@ class MessageService:
         return min(replies, asked), seconds
 
 
-async def _check_room(session: Session, user_id: int, more: int) -> None:
-    unfinished = await MessageRepository(session).unfinished_replies(user_id)
-    if unfinished + more > UNFINISHED_REPLIES_PER_USER:
+async def _turn(messages: MessageRepository, user_id: int, request: SendRequest) -> Turn:
+    preview = one_line(_plain(request.message), PREVIEW_CHARACTERS)
+    if request.conversation_id is None:
+        return await messages.start_conversation(
+            user_id,
+            title=one_line(_plain(request.message), AUTOMATIC_TITLE_CHARACTERS),
+            folder=request.folder or DEFAULT_FOLDER,
+            preview=preview,
+        )
+    turn = await messages.continue_conversation(user_id, request.conversation_id, preview=preview)
+    if turn is None:
+        raise no_conversation(request.conversation_id)
+    return turn
+
+
+def _check_room(turn: Turn, more: int) -> None:
+    if turn.unfinished + more > UNFINISHED_REPLIES_PER_USER:
         raise TooManyRequestsError(
             f"At most {UNFINISHED_REPLIES_PER_USER} replies of yours may be unfinished at once; "
-            f"{unfinished} are. Try again when some are done.",
+            f"{turn.unfinished} are. Try again when some are done.",
             retry_after=_RETRY_AFTER_SECONDS,
         )
 
 
-async def _conversation(session: Session, user_id: int, request: SendRequest) -> StoredConversation:
-    conversations = ConversationRepository(session)
-    if request.conversation_id is None:
-        return await conversations.create(
-            user_id,
-            title=one_line(_plain(request.message), AUTOMATIC_TITLE_CHARACTERS),
-            folder=request.folder or DEFAULT_FOLDER,
-            preview="",
-        )
-    found = await conversations.lock(user_id, request.conversation_id)
-    if found is None:
-        raise no_conversation(request.conversation_id)
-    return found
-
-
-async def _publish(
-    session: Session,
-    found: StoredConversation,
-    sent: StoredMessage,
-    version: int,
-    providers: list[str],
-) -> None:
+def _events(turn: Turn, choices: list[ProviderChoice]) -> list[EventData]:
+    providers = [each.provider for each in choices]
+    sent = MessageSent(
+        user_id=turn.user_id,
+        version=turn.version,
+        conversation_id=turn.conversation_id,
+        message_id=turn.message_id,
+        providers=providers,
+        created_at=turn.created_at,
+    )
+    if not turn.is_first:
+        return [sent]
     started = ConversationStarted(
-        user_id=found.user_id,
-        version=found.version,
-        conversation_id=found.id,
-        title=found.title,
-        folder=found.folder,
+        user_id=turn.user_id,
+        version=turn.version - 1,
+        conversation_id=turn.conversation_id,
+        title=turn.title,
+        folder=turn.folder,
         providers=providers,
-        created_at=found.created_at,
+        created_at=turn.started_at,
     )
-    message_sent = MessageSent(
-        user_id=found.user_id,
-        version=version,
-        conversation_id=found.id,
-        message_id=sent.id,
-        providers=providers,
-        created_at=sent.created_at,
-    )
-    events = [message_sent] if found.last_message_id else [started, message_sent]
-    await publish(session, *events, source="chat")
+    return [started, sent]
 
 
 _MARKUP = re.compile(r"[`*#>~]+")
@@ -174,7 +164,3 @@ _MARKUP = re.compile(r"[`*#>~]+")
 def _plain(text: str) -> str:
     """Without the marks of Markdown, unless nothing else is left."""
     return _MARKUP.sub("", text[: 20 * PREVIEW_CHARACTERS]).strip() or text
-
-
-def _preview(text: str) -> str:
-    return one_line(_plain(text), PREVIEW_CHARACTERS)

@@ -1,7 +1,6 @@
 """Writes finished replies: those that finish together in one transaction."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Self
@@ -13,7 +12,7 @@ from webox_chat.replies.repository import ReplyRepository
 from webox_chat.replies.schemas import Final
 from webox_contracts.events import ReplyFinished
 from webox_kit.cancellation import cancel_and_wait
-from webox_kit.database import Database, Session
+from webox_kit.database import Database
 from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
 from webox_kit.outbox import publish
@@ -32,23 +31,12 @@ Pending = tuple[Final, asyncio.Future[bool]]
 async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
     """End replies, with their ledger rows and events; the ids of those that were still ours."""
     async with database.transaction() as session:
-        replies = ReplyRepository(session)
-        await replies.lock_conversations({final.claim.conversation_id for final in finals})
-        written = await replies.finish(finals)
-        ours = [final for final in finals if final.claim.reply_id in written]
-        if ours:
-            await replies.write_ledger(ours)
-            await _tell(session, replies, ours)
-    return written
-
-
-async def _tell(session: Session, replies: ReplyRepository, finals: Sequence[Final]) -> None:
-    readable = Counter({final.claim.conversation_id: 0 for final in finals})
-    readable.update(final.claim.conversation_id for final in finals if final.readable)
-    versions = await replies.note_finals(readable)
-    now = datetime.now(UTC)
-    events = [_event(final, versions[final.claim.conversation_id], now) for final in finals]
-    await publish(session, *events, source="chat")
+        versions = await ReplyRepository(session).finish(finals)
+        now = datetime.now(UTC)
+        ours = [final for final in finals if final.claim.reply_id in versions]
+        events = [_event(final, versions[final.claim.reply_id], now) for final in ours]
+        await publish(session, *events, source="chat")
+    return set(versions)
 
 
 class FinalWriter:

@@ -5,28 +5,34 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     ColumnClause,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Numeric,
     Select,
     Text,
     and_,
+    any_,
     bindparam,
-    case,
     column,
     func,
     insert,
     literal,
+    null,
     or_,
     select,
+    text,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from webox_chat.conversations.repository import readable
 from webox_chat.models import UNFINISHED, conversation, message, reply, usage_ledger
 from webox_chat.providers import ChatTurn
 from webox_chat.replies.schemas import Claim, Final, Lease, Question
@@ -83,45 +89,26 @@ class ReplyRepository:
 
     async def question(self, claims: Sequence[Claim]) -> Question:
         """What to ask: for each provider the user's messages and its own replies."""
-        turns = await self._turns(claims[0].message_id)
-        answers = await self._answers(
-            [turn.id for turn in turns[:-1]], [claim.provider for claim in claims]
-        )
-        threads = {
-            claim.provider: tuple(_thread(turns, answers, claim.provider)) for claim in claims
-        }
-        return Question(threads, turns[-1].temperature, turns[-1].max_tokens)
-
-    async def lock_conversations(self, conversation_ids: set[int]) -> None:
-        """In one order everywhere, and before their replies, so that nobody deadlocks."""
-        await self._session.execute(
-            select(conversation.c.id)
-            .where(conversation.c.id.in_(conversation_ids))
-            .order_by(conversation.c.id)
-            .with_for_update(key_share=True)
-        )
-
-    async def finish(self, finals: Sequence[Final]) -> set[int]:
-        """The fenced write; the ids of the replies it took. The others belong to somebody else."""
-        rows = [_final_row(final) for final in finals]
-        written = await self._session.scalars(_FINISH, {"finals": rows})
-        return set(written)
-
-    async def write_ledger(self, finals: Sequence[Final]) -> None:
-        await self._session.execute(insert(usage_ledger), [_ledger_row(each) for each in finals])
-
-    async def note_finals(self, readable: dict[int, int]) -> dict[int, int]:
-        """Let conversations (by id: how many replies became readable) show it; new versions."""
-        counts = case(readable, value=conversation.c.id)
+        providers = [claim.provider for claim in claims]
         rows = await self._session.execute(
-            update(conversation)
-            .where(conversation.c.id.in_(readable))
-            .values(
-                message_count=conversation.c.message_count + counts,
-                updated_at=func.now(),
-                version=conversation.c.version + 1,
-            )
-            .returning(conversation.c.id, conversation.c.version)
+            _THREAD, {"message_id": claims[0].message_id, "providers": providers}
+        )
+        said = rows.all()
+        threads = {provider: _thread(said, provider) for provider in providers}
+        return Question(threads, said[-1].temperature, said[-1].max_tokens)
+
+    async def finish(self, finals: Sequence[Final]) -> dict[int, int]:
+        """The fenced write: ends replies, with their ledger rows, and lets conversations show it.
+
+        By the id of each reply that was still ours, its conversation's new version. The others
+        belong to somebody else.
+        """
+        rows = await self._session.execute(
+            _FINISH,
+            {
+                "finals": [_final_row(final) for final in finals],
+                "conversations": sorted({final.claim.conversation_id for final in finals}),
+            },
         )
         return {row.id: row.version for row in rows}
 
@@ -162,27 +149,6 @@ class ReplyRepository:
             float(queued.age) if queued else 0.0,
         )
 
-    async def _turns(self, message_id: int) -> list[Any]:
-        """The message and its ancestors, oldest first."""
-        rows = await self._session.execute(_TURNS, {"message_id": message_id})
-        return list(rows.all())
-
-    async def _answers(
-        self, message_ids: Sequence[int], providers: Sequence[str]
-    ) -> dict[tuple[int, str], str]:
-        if not message_ids:
-            return {}
-        rows = await self._session.execute(
-            select(reply.c.message_id, reply.c.provider, reply.c.content).where(
-                reply.c.message_id.in_(message_ids),
-                reply.c.provider.in_(providers),
-                reply.c.superseded_by.is_(None),
-                reply.c.status == "done",
-                reply.c.content != "",
-            )
-        )
-        return {(row.message_id, row.provider): row.content for row in rows}
-
 
 def _nobody_works_on_it() -> ColumnElement[bool]:
     return or_(
@@ -191,19 +157,16 @@ def _nobody_works_on_it() -> ColumnElement[bool]:
     )
 
 
-def _thread(
-    turns: Sequence[Any], answers: dict[tuple[int, str], str], provider: str
-) -> list[ChatTurn]:
-    thread: list[ChatTurn] = []
-    for turn in turns:
-        thread.append(ChatTurn("user", turn.content))
-        answer = answers.get((turn.id, provider))
-        if answer is not None:
-            thread.append(ChatTurn("assistant", answer))
-    return thread
+def _thread(said: Sequence[Any], provider: str) -> tuple[ChatTurn, ...]:
+    return tuple(
+        ChatTurn("user" if each.provider is None else "assistant", each.content)
+        for each in said
+        if each.provider in (None, provider)
+    )
 
 
-def _turns_query() -> Select[Any]:
+def _thread_query() -> CompoundSelect[Any]:
+    """The message and its ancestors with their answers, in the order they were said."""
     asked = (
         select(*message.c, literal(0).label("depth"))
         .where(message.c.id == bindparam("message_id"))
@@ -215,10 +178,36 @@ def _turns_query() -> Select[Any]:
         .join(asked, before.c.id == asked.c.parent_id)
         .where(asked.c.depth < _THREAD_TURNS)
     )
-    return select(asked).order_by(asked.c.depth.desc())
+    questions = select(
+        asked.c.depth,
+        literal(0).label("place"),
+        null().label("provider"),
+        asked.c.content,
+        asked.c.temperature,
+        asked.c.max_tokens,
+    )
+    answers = (
+        select(
+            asked.c.depth,
+            literal(1).label("place"),
+            reply.c.provider,
+            reply.c.content,
+            null().label("temperature"),
+            null().label("max_tokens"),
+        )
+        .join(asked, reply.c.message_id == asked.c.id)
+        .where(
+            asked.c.depth > 0,
+            reply.c.provider.in_(bindparam("providers", expanding=True)),
+            reply.c.superseded_by.is_(None),
+            reply.c.status == "done",
+            reply.c.content != "",
+        )
+    )
+    return union_all(questions, answers).order_by(text("depth DESC"), text("place"))
 
 
-_TURNS = _turns_query()
+_THREAD = _thread_query()
 
 _OUTCOME: tuple[ColumnClause[Any], ...] = (
     column("status", Text),
@@ -233,26 +222,84 @@ _OUTCOME: tuple[ColumnClause[Any], ...] = (
     column("total_ms", Integer),
 )
 
-_FINALS = (
-    func.jsonb_to_recordset(bindparam("finals", type_=JSONB))
-    .table_valued(column("id", BigInteger), column("attempt", Integer), *_OUTCOME)
-    .render_derived(name="final", with_types=True)
-)
-"""The rows of a batch as one parameter, so that the statement is compiled once."""
 
-_FINISH = (
-    update(reply)
-    .where(
-        reply.c.id == _FINALS.c.id,
-        reply.c.attempt == _FINALS.c.attempt,
-        reply.c.status == "running",
+def _finish_statement() -> Select[Any]:
+    """One statement for a batch of any size, compiled once; its parts run in this order.
+
+    Conversations are locked before their replies and in the order of their ids, as everywhere, so
+    that nobody deadlocks.
+    """
+    locked = (
+        select(conversation.c.id)
+        .where(conversation.c.id == any_(bindparam("conversations", type_=ARRAY(BigInteger))))
+        .order_by(conversation.c.id)
+        .with_for_update(key_share=True)
+        .cte("locked")
     )
-    .values(
-        {each.name: _FINALS.c[each.name] for each in _OUTCOME}
-        | {"lease_until": None, "finished_at": func.clock_timestamp()}
+    final = (
+        func.jsonb_to_recordset(bindparam("finals", type_=JSONB))
+        .table_valued(column("id", BigInteger), column("attempt", Integer), *_OUTCOME)
+        .render_derived(name="final", with_types=True)
     )
-    .returning(reply.c.id)
+    finished = (
+        update(reply)
+        .where(
+            reply.c.conversation_id == locked.c.id,
+            reply.c.id == final.c.id,
+            reply.c.attempt == final.c.attempt,
+            reply.c.status == "running",
+        )
+        .values(
+            {each.name: final.c[each.name] for each in _OUTCOME}
+            | {"lease_until": None, "finished_at": func.clock_timestamp()}
+        )
+        .returning(*reply.c)
+        .cte("finished")
+    )
+    ledger = {"reply_id": finished.c.id, "attempts": finished.c.attempt} | {
+        name: finished.c[name] for name in _LEDGER_COLUMNS
+    }
+    noted_in_ledger = (
+        insert(usage_ledger).from_select([*ledger], select(*ledger.values())).cte("noted_in_ledger")
+    )
+    readable_ones = func.count().filter(readable(finished))
+    news = (
+        select(finished.c.conversation_id, readable_ones.label("readable"))
+        .group_by(finished.c.conversation_id)
+        .cte("news")
+    )
+    shown = (
+        update(conversation)
+        .where(conversation.c.id == news.c.conversation_id)
+        .values(
+            message_count=conversation.c.message_count + news.c.readable,
+            updated_at=func.now(),
+            version=conversation.c.version + 1,
+        )
+        .returning(conversation.c.id, conversation.c.version)
+        .cte("shown")
+    )
+    return (
+        select(finished.c.id, shown.c.version)
+        .join(shown, shown.c.id == finished.c.conversation_id)
+        .add_cte(noted_in_ledger)
+    )
+
+
+_LEDGER_COLUMNS = (
+    "user_id",
+    "provider",
+    "model",
+    "status",
+    "demo",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "time_to_first_token_ms",
+    "total_ms",
 )
+
+_FINISH = _finish_statement()
 
 
 def _final_row(final: Final) -> dict[str, Any]:
@@ -268,23 +315,6 @@ def _final_row(final: Final) -> dict[str, Any]:
         "input_tokens": final.input_tokens,
         "output_tokens": final.output_tokens,
         "cost": None if final.cost is None else str(final.cost),
-        "time_to_first_token_ms": final.time_to_first_token_ms,
-        "total_ms": final.total_ms,
-    }
-
-
-def _ledger_row(final: Final) -> dict[str, Any]:
-    return {
-        "reply_id": final.claim.reply_id,
-        "user_id": final.claim.user_id,
-        "provider": final.claim.provider,
-        "model": final.claim.model,
-        "status": final.status,
-        "demo": final.claim.demo,
-        "attempts": final.claim.attempt,
-        "input_tokens": final.input_tokens,
-        "output_tokens": final.output_tokens,
-        "cost": final.cost,
         "time_to_first_token_ms": final.time_to_first_token_ms,
         "total_ms": final.total_ms,
     }

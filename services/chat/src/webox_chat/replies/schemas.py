@@ -50,11 +50,6 @@ class Final:
     time_to_first_token_ms: int | None = None
     total_ms: int | None = None
 
-    @property
-    def readable(self) -> bool:
-        """Whether it counts as a message of the conversation."""
-        return self.status == "done" or (self.status == "cancelled" and self.content != "")
-
 
 @dataclass(frozen=True)
 class Lease:

@@ -47,7 +47,7 @@ class FanOut:
 
     async def run(self, message_id: int) -> None:
         """Ask all providers that nobody else is asking for this message."""
-        async with self._database.transaction() as session:
+        async with self._database.single_statements() as session:
             replies = ReplyRepository(session)
             claims = await replies.claim(message_id, self._lease)
             if not claims:
@@ -75,7 +75,7 @@ class FanOut:
     async def _renewed(self, claims: list[Claim]) -> set[int] | None:
         """The replies that are still ours; None when the database cannot tell."""
         try:
-            async with self._database.transaction() as session:
+            async with self._database.single_statements() as session:
                 return await ReplyRepository(session).renew(claims, self._lease.duration)
         except Exception as error:
             if not is_outage(error):
