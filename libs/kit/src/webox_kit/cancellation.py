@@ -10,11 +10,17 @@ async def cancel_and_wait(*tasks: "asyncio.Future[None]") -> None:
 
     Once may not do: `asyncio.wait_for` of Python 3.11, with which redis-py sends its commands,
     loses a cancellation that comes as its wait ends
-    (https://github.com/python/cpython/issues/86296).
+    (https://github.com/python/cpython/issues/86296). Being cancelled meanwhile is put off until
+    they have ended.
     """
-    pending = set(tasks)
+    pending, cancelled = set(tasks), False
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+        try:
+            _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+        except asyncio.CancelledError:
+            cancelled = True
     await asyncio.gather(*tasks, return_exceptions=True)
+    if cancelled:
+        raise asyncio.CancelledError

@@ -43,6 +43,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
+            # The connection used last is the warm one, with its statements prepared.
+            pool_use_lifo=True,
             hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,

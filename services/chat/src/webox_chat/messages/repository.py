@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    ColumnElement,
     Double,
     Insert,
     Integer,
     SmallInteger,
     Text,
     bindparam,
+    cast,
     column,
     func,
     insert,
@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from webox_chat.models import UNFINISHED, conversation, entry_ids, message, reply
 from webox_kit.database import Session
@@ -88,9 +89,6 @@ class Turn:
         return self.parent_id is None
 
 
-_REPLY_FIELDS = tuple(StoredReply.__dataclass_fields__)
-
-
 class MessageRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -99,49 +97,17 @@ class MessageRepository:
         self, user_id: int, *, title: str, folder: str, preview: str
     ) -> Turn:
         """A new conversation, and the place of its first message in it."""
-        row = await self._session.execute(
-            insert(conversation)
-            .values(
-                user_id=user_id,
-                title=title,
-                folder=folder,
-                preview=preview,
-                message_count=1,
-                last_message_id=entry_ids.next_value(),
-                version=_VERSION_AFTER_FIRST_MESSAGE,
-            )
-            .returning(*_TURN_COLUMNS, null().label("parent_id"), _unfinished(user_id))
-        )
-        return _turn(row.one())
+        values = {"of_user": user_id, "title": title, "folder": folder, "preview": preview}
+        row = await self._session.execute(_START, values)
+        return Turn(**row.mappings().one())
 
     async def continue_conversation(
         self, user_id: int, conversation_id: int, *, preview: str
     ) -> Turn | None:
         """The place of the next message, with the conversation's row locked until the commit."""
-        before = (
-            select(conversation.c.id, conversation.c.last_message_id)
-            .where(conversation.c.id == conversation_id, conversation.c.user_id == user_id)
-            .with_for_update(key_share=True)
-            .cte("before")
-        )
-        row = await self._session.execute(
-            update(conversation)
-            .where(conversation.c.id == before.c.id)
-            .values(
-                preview=preview,
-                message_count=conversation.c.message_count + 1,
-                last_message_id=entry_ids.next_value(),
-                updated_at=func.now(),
-                version=conversation.c.version + 1,
-            )
-            .returning(
-                *_TURN_COLUMNS,
-                before.c.last_message_id.label("parent_id"),
-                _unfinished(user_id),
-            )
-        )
-        found = row.one_or_none()
-        return None if found is None else _turn(found)
+        values = {"of_user": user_id, "of_conversation": conversation_id, "preview": preview}
+        row = (await self._session.execute(_CONTINUE, values)).mappings().one_or_none()
+        return None if row is None else Turn(**row)
 
     async def add(
         self,
@@ -173,31 +139,13 @@ class MessageRepository:
         )
 
     async def get(self, user_id: int, message_id: int) -> StoredMessage | None:
-        age = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000
-        row = (
-            await self._session.execute(
-                select(
-                    message.c.id,
-                    message.c.conversation_id,
-                    message.c.content,
-                    message.c.created_at,
-                    age.label("age_ms"),
-                ).where(message.c.id == message_id, message.c.user_id == user_id)
-            )
-        ).one_or_none()
-        if row is None:
-            return None
-        return StoredMessage(
-            row.id, row.conversation_id, row.content, row.created_at, int(row.age_ms)
-        )
+        values = {"of_user": user_id, "message_id": message_id}
+        row = (await self._session.execute(_GET, values)).mappings().one_or_none()
+        return None if row is None else StoredMessage(**row)
 
     async def replies(self, message_id: int) -> list[StoredReply]:
         """The current replies, in the order the providers were named."""
-        rows = await self._session.execute(
-            select(*(reply.c[name] for name in _REPLY_FIELDS))
-            .where(reply.c.message_id == message_id, reply.c.superseded_by.is_(None))
-            .order_by(reply.c.position)
-        )
+        rows = await self._session.execute(_REPLIES, {"message_id": message_id})
         return [StoredReply(**row) for row in rows.mappings()]
 
 
@@ -216,18 +164,55 @@ _TURN_COLUMNS = (
 )
 
 
-def _turn(row: Any) -> Turn:
-    return Turn(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+_OF_USER = bindparam("of_user", type_=BigInteger)
+_OF_CONVERSATION = bindparam("of_conversation", type_=BigInteger)
+_MESSAGE_ID = bindparam("message_id", type_=BigInteger)
 
+_UNFINISHED = (
+    select(func.count())
+    .select_from(reply)
+    .where(reply.c.user_id == _OF_USER, reply.c.status.in_(UNFINISHED))
+    .scalar_subquery()
+    .label("unfinished")
+)
 
-def _unfinished(user_id: int) -> ColumnElement[int]:
-    return (
-        select(func.count())
-        .select_from(reply)
-        .where(reply.c.user_id == user_id, reply.c.status.in_(UNFINISHED))
-        .scalar_subquery()
-        .label("unfinished")
+_START = (
+    insert(conversation)
+    .values(
+        user_id=_OF_USER,
+        title=bindparam("title"),
+        folder=bindparam("folder"),
+        preview=bindparam("preview"),
+        message_count=1,
+        last_message_id=entry_ids.next_value(),
+        version=_VERSION_AFTER_FIRST_MESSAGE,
     )
+    .returning(*_TURN_COLUMNS, null().label("parent_id"), _UNFINISHED)
+)
+
+
+def _continue() -> ReturningUpdate[Any]:
+    before = (
+        select(conversation.c.id, conversation.c.last_message_id)
+        .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER)
+        .with_for_update(key_share=True)
+        .cte("before")
+    )
+    return (
+        update(conversation)
+        .where(conversation.c.id == before.c.id)
+        .values(
+            preview=bindparam("preview"),
+            message_count=conversation.c.message_count + 1,
+            last_message_id=entry_ids.next_value(),
+            updated_at=func.now(),
+            version=conversation.c.version + 1,
+        )
+        .returning(*_TURN_COLUMNS, before.c.last_message_id.label("parent_id"), _UNFINISHED)
+    )
+
+
+_CONTINUE = _continue()
 
 
 def _add() -> Insert:
@@ -242,15 +227,11 @@ def _add() -> Insert:
         )
         .render_derived(name="choice", with_types=True)
     )
-    placed = {
-        "conversation_id": bindparam("of_conversation", type_=BigInteger),
-        "user_id": bindparam("of_user", type_=BigInteger),
-    }
-    message_id = bindparam("message_id", type_=BigInteger)
+    placed = {"conversation_id": _OF_CONVERSATION, "user_id": _OF_USER}
     asked = (
         insert(message)
         .values(
-            id=message_id,
+            id=_MESSAGE_ID,
             parent_id=bindparam("parent", type_=BigInteger),
             content=bindparam("text", type_=Text),
             temperature=bindparam("at_temperature", type_=Double),
@@ -260,7 +241,7 @@ def _add() -> Insert:
         .cte("asked")
     )
     columns = {
-        "message_id": message_id,
+        "message_id": _MESSAGE_ID,
         **placed,
         "provider": choices.c.provider,
         "model": choices.c.model,
@@ -272,3 +253,19 @@ def _add() -> Insert:
 
 
 _ADD = _add()
+
+_AGE_MS = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000
+
+_GET = select(
+    message.c.id,
+    message.c.conversation_id,
+    message.c.content,
+    message.c.created_at,
+    cast(_AGE_MS, BigInteger).label("age_ms"),
+).where(message.c.id == _MESSAGE_ID, message.c.user_id == _OF_USER)
+
+_REPLIES = (
+    select(*(reply.c[name] for name in StoredReply.__dataclass_fields__))
+    .where(reply.c.message_id == _MESSAGE_ID, reply.c.superseded_by.is_(None))
+    .order_by(reply.c.position)
+)

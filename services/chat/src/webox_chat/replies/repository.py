@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Integer,
+    Interval,
     Numeric,
     Select,
     Text,
@@ -60,19 +61,12 @@ class ReplyRepository:
     async def claim(self, message_id: int, lease: Lease) -> list[Claim]:
         """Take the message's replies that nobody works on; the others stay whose they are."""
         rows = await self._session.execute(
-            update(reply)
-            .where(
-                reply.c.message_id == message_id,
-                reply.c.attempt < lease.max_attempts,
-                _nobody_works_on_it(),
-            )
-            .values(
-                status="running",
-                attempt=reply.c.attempt + 1,
-                lease_until=func.clock_timestamp() + lease.duration,
-                started_at=func.coalesce(reply.c.started_at, func.clock_timestamp()),
-            )
-            .returning(*_CLAIM_COLUMNS)
+            _CLAIM,
+            {
+                "of_message": message_id,
+                "most_attempts": lease.max_attempts,
+                "duration": lease.duration,
+            },
         )
         return [Claim(**row) for row in rows.mappings()]
 
@@ -155,6 +149,23 @@ def _nobody_works_on_it() -> ColumnElement[bool]:
         reply.c.status == "queued",
         and_(reply.c.status == "running", reply.c.lease_until < func.clock_timestamp()),
     )
+
+
+_CLAIM = (
+    update(reply)
+    .where(
+        reply.c.message_id == bindparam("of_message"),
+        reply.c.attempt < bindparam("most_attempts"),
+        _nobody_works_on_it(),
+    )
+    .values(
+        status="running",
+        attempt=reply.c.attempt + 1,
+        lease_until=func.clock_timestamp() + bindparam("duration", type_=Interval),
+        started_at=func.coalesce(reply.c.started_at, func.clock_timestamp()),
+    )
+    .returning(*_CLAIM_COLUMNS)
+)
 
 
 def _thread(said: Sequence[Any], provider: str) -> tuple[ChatTurn, ...]:
