@@ -12,6 +12,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from webox_kit.hot_connections import HotConnections
+from webox_kit.statements import Bound, Flight, Row, errors_as_sqlalchemys
+
 Session = AsyncConnection
 """What repositories work on: one transaction, committed by `Database.transaction`."""
 
@@ -52,7 +55,7 @@ class Database:
                 "options": "-c timezone=UTC",
             },
         )
-        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._hot = HotConnections(self.conninfo, size=pool_size, application=application)
         event.listen(self.engine.sync_engine, "handle_error", _hide_values)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
         event.listen(self.engine.sync_engine, "checkout", self._check_idle)
@@ -63,11 +66,24 @@ class Database:
         async with self.engine.begin() as session:
             yield session
 
+    async def run(self, *statements: Bound) -> list[list[Row]]:
+        """The rows of each, after one round trip in which all are one transaction."""
+        async with errors_as_sqlalchemys(), self._hot.connection() as connection:
+            if len(statements) == 1:
+                return await Flight(connection).read(*statements)
+            async with connection.pipeline():
+                return await Flight(connection).read(*statements)
+
     @asynccontextmanager
-    async def single_statements(self) -> AsyncIterator[Session]:
-        """A session whose every statement is a transaction: no BEGIN before, no COMMIT after it."""
-        async with self._single.connect() as session:
-            yield session
+    async def flight(self) -> AsyncIterator[Flight]:
+        """A transaction of hot statements, committed in the round trip of its last ones."""
+        async with (
+            errors_as_sqlalchemys(),
+            self._hot.connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
+            yield Flight(connection)
 
     def _check_idle(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
         """Ping what lay idle, so that a restarted PostgreSQL costs at most one error.
@@ -86,6 +102,7 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        await self._hot.close()
         await self.engine.dispose()
 
     @property

@@ -29,7 +29,8 @@ metadata = new_metadata()
 entry_ids = Sequence("entry_id_seq", metadata=metadata, data_type=BigInteger)
 """Messages and replies share one sequence, since both stand in `messages[]`."""
 
-UNFINISHED = ("queued", "running")
+UNFINISHED = text("status IN ('queued', 'running')")
+"""Of replies. Written out, not bound, so that a prepared statement can use the partial indexes."""
 
 
 def _moment(name: str, *, nullable: bool = False) -> Column[object]:
@@ -130,12 +131,12 @@ reply = Table(
     Index(
         "ix_reply_unfinished",
         "enqueued_at",
-        postgresql_where=text("status IN ('queued', 'running')"),
+        postgresql_where=UNFINISHED,
     ),
     Index(
         "ix_reply_unfinished_user",
         "user_id",
-        postgresql_where=text("status IN ('queued', 'running')"),
+        postgresql_where=UNFINISHED,
     ),
 )
 

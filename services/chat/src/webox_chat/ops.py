@@ -13,8 +13,7 @@ _ALARMING_SECONDS = 60
 
 def sources(runtime: Runtime[ChatSettings]) -> Sequence[OpsSource]:
     async def replies() -> OpsSection:
-        async with runtime.database.transaction() as session:
-            queued, running, oldest = await ReplyRepository(session).queue_state()
+        queued, running, oldest = await ReplyRepository(runtime.database).queue_state()
         return OpsSection(
             "Replies",
             [

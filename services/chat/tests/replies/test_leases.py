@@ -1,7 +1,6 @@
 """Leases: of any number of attempts at a reply, one writes it."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -46,15 +45,9 @@ async def database(make_settings, keys, tmp_path):
         await database.close()
 
 
-@asynccontextmanager
-async def replies_of(database):
-    async with database.transaction() as session:
-        yield ReplyRepository(session)
-
-
 async def claim(database):
-    async with replies_of(database) as replies:
-        return await replies.claim(database.message_id, LEASE)
+    claimed = await ReplyRepository(database).claim(database.message_id, LEASE)
+    return claimed.claims if claimed else []
 
 
 async def expire_leases(database):
@@ -100,12 +93,11 @@ async def test_the_late_write_of_an_earlier_attempt_changes_nothing(database):
 
 async def test_a_renewed_lease_is_ours_and_a_lost_one_is_not(database):
     claims = await claim(database)
-    async with replies_of(database) as replies:
-        assert await replies.renew(claims, LEASE.duration) == {each.reply_id for each in claims}
+    replies = ReplyRepository(database)
+    assert await replies.renew(claims, LEASE.duration) == {each.reply_id for each in claims}
     await expire_leases(database)
     await claim(database)
-    async with replies_of(database) as replies:
-        assert await replies.renew(claims, LEASE.duration) == set()
+    assert await replies.renew(claims, LEASE.duration) == set()
 
 
 async def test_a_reply_is_begun_only_so_often(database):

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Double,
-    Insert,
     Integer,
     SmallInteger,
     Text,
@@ -24,10 +23,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from webox_chat.models import UNFINISHED, conversation, entry_ids, message, reply
-from webox_kit.database import Session
+from webox_kit.database import Database
+from webox_kit.statements import Flight, Statement
 
 
 @dataclass(frozen=True)
@@ -90,27 +89,31 @@ class Turn:
 
 
 class MessageRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    """Hot statements; those that write a turn go into one flight."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def start_conversation(
-        self, user_id: int, *, title: str, folder: str, preview: str
+        self, flight: Flight, user_id: int, *, title: str, folder: str, preview: str
     ) -> Turn:
         """A new conversation, and the place of its first message in it."""
-        values = {"of_user": user_id, "title": title, "folder": folder, "preview": preview}
-        row = await self._session.execute(_START, values)
-        return Turn(**row.mappings().one())
+        start = _START(of_user=user_id, title=title, folder=folder, preview=preview)
+        [[row]] = await flight.read(start)
+        return Turn(**row)
 
     async def continue_conversation(
-        self, user_id: int, conversation_id: int, *, preview: str
+        self, flight: Flight, user_id: int, conversation_id: int, *, preview: str
     ) -> Turn | None:
         """The place of the next message, with the conversation's row locked until the commit."""
-        values = {"of_user": user_id, "of_conversation": conversation_id, "preview": preview}
-        row = (await self._session.execute(_CONTINUE, values)).mappings().one_or_none()
-        return None if row is None else Turn(**row)
+        [rows] = await flight.read(
+            _CONTINUE(of_user=user_id, of_conversation=conversation_id, preview=preview)
+        )
+        return Turn(**rows[0]) if rows else None
 
     async def add(
         self,
+        flight: Flight,
         turn: Turn,
         content: str,
         choices: Sequence[ProviderChoice],
@@ -119,34 +122,32 @@ class MessageRepository:
         max_tokens: int | None,
     ) -> StoredMessage:
         """Store the message at its place, with a queued reply per provider."""
-        await self._session.execute(
-            _ADD,
-            {
-                "message_id": turn.message_id,
-                "of_conversation": turn.conversation_id,
-                "of_user": turn.user_id,
-                "parent": turn.parent_id,
-                "text": content,
-                "at_temperature": temperature,
-                "at_most_tokens": max_tokens,
-                "choices": [
+        await flight.add(
+            _ADD(
+                message_id=turn.message_id,
+                of_conversation=turn.conversation_id,
+                of_user=turn.user_id,
+                parent=turn.parent_id,
+                text=content,
+                at_temperature=temperature,
+                at_most_tokens=max_tokens,
+                choices=[
                     asdict(choice) | {"position": number} for number, choice in enumerate(choices)
                 ],
-            },
+            )
         )
         return StoredMessage(
             turn.message_id, turn.conversation_id, content, turn.created_at, age_ms=0
         )
 
     async def get(self, user_id: int, message_id: int) -> StoredMessage | None:
-        values = {"of_user": user_id, "message_id": message_id}
-        row = (await self._session.execute(_GET, values)).mappings().one_or_none()
-        return None if row is None else StoredMessage(**row)
+        [rows] = await self._database.run(_GET(of_user=user_id, message_id=message_id))
+        return StoredMessage(**rows[0]) if rows else None
 
     async def replies(self, message_id: int) -> list[StoredReply]:
         """The current replies, in the order the providers were named."""
-        rows = await self._session.execute(_REPLIES, {"message_id": message_id})
-        return [StoredReply(**row) for row in rows.mappings()]
+        [rows] = await self._database.run(_REPLIES(message_id=message_id))
+        return [StoredReply(**row) for row in rows]
 
 
 _VERSION_AFTER_FIRST_MESSAGE = 2
@@ -171,12 +172,12 @@ _MESSAGE_ID = bindparam("message_id", type_=BigInteger)
 _UNFINISHED = (
     select(func.count())
     .select_from(reply)
-    .where(reply.c.user_id == _OF_USER, reply.c.status.in_(UNFINISHED))
+    .where(reply.c.user_id == _OF_USER, UNFINISHED)
     .scalar_subquery()
     .label("unfinished")
 )
 
-_START = (
+_START = Statement(
     insert(conversation)
     .values(
         user_id=_OF_USER,
@@ -191,14 +192,14 @@ _START = (
 )
 
 
-def _continue() -> ReturningUpdate[Any]:
+def _continue() -> Statement:
     before = (
         select(conversation.c.id, conversation.c.last_message_id)
         .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER)
         .with_for_update(key_share=True)
         .cte("before")
     )
-    return (
+    return Statement(
         update(conversation)
         .where(conversation.c.id == before.c.id)
         .values(
@@ -215,7 +216,7 @@ def _continue() -> ReturningUpdate[Any]:
 _CONTINUE = _continue()
 
 
-def _add() -> Insert:
+def _add() -> Statement:
     """The message and its replies in one statement, compiled once for any number of them."""
     choices = (
         func.jsonb_to_recordset(bindparam("choices", type_=JSONB))
@@ -249,22 +250,24 @@ def _add() -> Insert:
         "position": choices.c.position,
     }
     rows = select(*columns.values()).select_from(choices)
-    return insert(reply).from_select([*columns], rows).add_cte(asked)
+    return Statement(insert(reply).from_select([*columns], rows).add_cte(asked))
 
 
 _ADD = _add()
 
 _AGE_MS = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000
 
-_GET = select(
-    message.c.id,
-    message.c.conversation_id,
-    message.c.content,
-    message.c.created_at,
-    cast(_AGE_MS, BigInteger).label("age_ms"),
-).where(message.c.id == _MESSAGE_ID, message.c.user_id == _OF_USER)
+_GET = Statement(
+    select(
+        message.c.id,
+        message.c.conversation_id,
+        message.c.content,
+        message.c.created_at,
+        cast(_AGE_MS, BigInteger).label("age_ms"),
+    ).where(message.c.id == _MESSAGE_ID, message.c.user_id == _OF_USER)
+)
 
-_REPLIES = (
+_REPLIES = Statement(
     select(*(reply.c[name] for name in StoredReply.__dataclass_fields__))
     .where(reply.c.message_id == _MESSAGE_ID, reply.c.superseded_by.is_(None))
     .order_by(reply.c.position)

@@ -21,6 +21,7 @@ from webox_kit.errors import NotFoundError, TooManyRequestsError
 from webox_kit.failpoints import failpoint
 from webox_kit.outbox import publish
 from webox_kit.signals import SignalListener
+from webox_kit.statements import Flight
 from webox_kit.tasks import TaskQueue
 from webox_kit.text import one_line
 
@@ -45,6 +46,7 @@ class MessageService:
         wait_seconds: float,
     ) -> None:
         self._database = database
+        self._messages = MessageRepository(database)
         self._chooser = chooser
         self._tasks = tasks
         self._finals = finals
@@ -71,36 +73,50 @@ class MessageService:
 
     async def _answer(self, sent: StoredMessage, age_seconds: float) -> SendAnswer:
         """The answer as of now; the message itself is known."""
-        async with self._database.single_statements() as session:
-            replies = await MessageRepository(session).replies(sent.id)
+        replies = await self._messages.replies(sent.id)
         if not replies:
             raise NotFoundError("The conversation was deleted while its providers were asked.")
         return send_answer(replace(sent, age_ms=round(age_seconds * 1000)), replies)
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
-        async with self._database.single_statements() as session:
-            messages = MessageRepository(session)
-            found = await messages.get(user_id, message_id)
-            if found is None:
-                raise NotFoundError(f"There is no message {message_id}.")
-            return send_answer(found, await messages.replies(message_id))
+        found = await self._messages.get(user_id, message_id)
+        if found is None:
+            raise NotFoundError(f"There is no message {message_id}.")
+        return send_answer(found, await self._messages.replies(message_id))
 
     async def _store(
         self, user_id: int, request: SendRequest, choices: list[ProviderChoice]
     ) -> StoredMessage:
-        async with self._database.transaction() as session:
-            messages = MessageRepository(session)
-            turn = await _turn(messages, user_id, request)
+        async with self._database.flight() as flight:
+            turn = await self._turn(flight, user_id, request)
             _check_room(turn, len(choices))
-            sent = await messages.add(
+            sent = await self._messages.add(
+                flight,
                 turn,
                 request.message,
                 choices,
                 temperature=request.temperature,
                 max_tokens=request.max_tokens,
             )
-            await publish(session, *_events(turn, choices), source="chat")
+            await publish(flight, *_events(turn, choices), source="chat")
         return sent
+
+    async def _turn(self, flight: Flight, user_id: int, request: SendRequest) -> Turn:
+        preview = one_line(_plain(request.message), PREVIEW_CHARACTERS)
+        if request.conversation_id is None:
+            return await self._messages.start_conversation(
+                flight,
+                user_id,
+                title=one_line(_plain(request.message), AUTOMATIC_TITLE_CHARACTERS),
+                folder=request.folder or DEFAULT_FOLDER,
+                preview=preview,
+            )
+        turn = await self._messages.continue_conversation(
+            flight, user_id, request.conversation_id, preview=preview
+        )
+        if turn is None:
+            raise no_conversation(request.conversation_id)
+        return turn
 
     def _wanted(self, request: SendRequest, asked: int) -> tuple[int, float]:
         """How many final replies are enough, and how long to wait for them (seconds)."""
@@ -108,21 +124,6 @@ class MessageService:
         replies = wait.replies if wait and wait.replies else asked
         seconds = wait.seconds if wait and wait.seconds is not None else self._wait_seconds
         return min(replies, asked), seconds
-
-
-async def _turn(messages: MessageRepository, user_id: int, request: SendRequest) -> Turn:
-    preview = one_line(_plain(request.message), PREVIEW_CHARACTERS)
-    if request.conversation_id is None:
-        return await messages.start_conversation(
-            user_id,
-            title=one_line(_plain(request.message), AUTOMATIC_TITLE_CHARACTERS),
-            folder=request.folder or DEFAULT_FOLDER,
-            preview=preview,
-        )
-    turn = await messages.continue_conversation(user_id, request.conversation_id, preview=preview)
-    if turn is None:
-        raise no_conversation(request.conversation_id)
-    return turn
 
 
 def _check_room(turn: Turn, more: int) -> None:

@@ -30,12 +30,12 @@ Pending = tuple[Final, asyncio.Future[bool]]
 
 async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
     """End replies, with their ledger rows and events; the ids of those that were still ours."""
-    async with database.transaction() as session:
-        versions = await ReplyRepository(session).finish(finals)
+    async with database.flight() as flight:
+        versions = await ReplyRepository(database).finish(flight, finals)
         now = datetime.now(UTC)
         ours = [final for final in finals if final.claim.reply_id in versions]
         events = [_event(final, versions[final.claim.reply_id], now) for final in ours]
-        await publish(session, *events, source="chat")
+        await publish(flight, *events, source="chat")
     return set(versions)
 
 

@@ -31,6 +31,7 @@ class Reconciler:
         enqueue_again: timedelta,
     ) -> None:
         self._database = database
+        self._replies = ReplyRepository(database)
         self._redis = redis
         self._tasks = tasks
         self._lease = lease
@@ -44,8 +45,7 @@ class Reconciler:
             await asyncio.sleep(self._every_seconds)
 
     async def reconcile(self) -> None:
-        async with self._database.transaction() as session:
-            stranded = await ReplyRepository(session).take_stranded(self._enqueue_again, _AT_ONCE)
+        stranded = await self._replies.take_stranded(self._enqueue_again, _AT_ONCE)
         worn_out = [claim for claim in stranded if claim.attempt >= self._lease.max_attempts]
         if worn_out:
             await self._give_up(worn_out)

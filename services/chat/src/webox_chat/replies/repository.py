@@ -10,11 +10,9 @@ from sqlalchemy import (
     Boolean,
     ColumnClause,
     ColumnElement,
-    CompoundSelect,
     Integer,
     Interval,
     Numeric,
-    Select,
     Text,
     and_,
     any_,
@@ -27,7 +25,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    tuple_,
     union_all,
     update,
 )
@@ -36,8 +33,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from webox_chat.conversations.repository import readable
 from webox_chat.models import UNFINISHED, conversation, message, reply, usage_ledger
 from webox_chat.providers import ChatTurn
-from webox_chat.replies.schemas import Claim, Final, Lease, Question
-from webox_kit.database import Session
+from webox_chat.replies.schemas import Claim, Claimed, Final, Lease, Question
+from webox_kit.database import Database
+from webox_kit.statements import Flight, Row, Statement
 
 _THREAD_TURNS = 200
 """A thread goes back at most so many questions."""
@@ -55,92 +53,66 @@ _CLAIM_COLUMNS = (
 
 
 class ReplyRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def claim(self, message_id: int, lease: Lease) -> list[Claim]:
-        """Take the message's replies that nobody works on; the others stay whose they are."""
-        rows = await self._session.execute(
-            _CLAIM,
-            {
-                "of_message": message_id,
-                "most_attempts": lease.max_attempts,
-                "duration": lease.duration,
-            },
+    async def claim(self, message_id: int, lease: Lease) -> Claimed | None:
+        """Take the message's replies that nobody works on; the others stay whose they are.
+
+        None when there are none.
+        """
+        taken, said = await self._database.run(
+            _CLAIM(
+                of_message=message_id, most_attempts=lease.max_attempts, duration=lease.duration
+            ),
+            _THREAD(message_id=message_id),
         )
-        return [Claim(**row) for row in rows.mappings()]
+        if not taken:
+            return None
+        claims = [Claim(**row) for row in taken]
+        threads = {claim.provider: _thread(said, claim.provider) for claim in claims}
+        asked = said[-1]
+        return Claimed(claims, Question(threads, asked["temperature"], asked["max_tokens"]))
 
     async def renew(self, claims: Sequence[Claim], duration: timedelta) -> set[int]:
         """Prolong leases; the reply ids that are still ours."""
-        fences = [(claim.reply_id, claim.attempt) for claim in claims]
-        renewed = await self._session.scalars(
-            update(reply)
-            .where(tuple_(reply.c.id, reply.c.attempt).in_(fences), reply.c.status == "running")
-            .values(lease_until=func.clock_timestamp() + duration)
-            .returning(reply.c.id)
+        [rows] = await self._database.run(
+            _RENEW(
+                ids=[claim.reply_id for claim in claims],
+                attempts=[claim.attempt for claim in claims],
+                duration=duration,
+            )
         )
-        return set(renewed)
+        return {row["id"] for row in rows}
 
-    async def question(self, claims: Sequence[Claim]) -> Question:
-        """What to ask: for each provider the user's messages and its own replies."""
-        providers = [claim.provider for claim in claims]
-        rows = await self._session.execute(
-            _THREAD, {"message_id": claims[0].message_id, "providers": providers}
-        )
-        said = rows.all()
-        threads = {provider: _thread(said, provider) for provider in providers}
-        return Question(threads, said[-1].temperature, said[-1].max_tokens)
-
-    async def finish(self, finals: Sequence[Final]) -> dict[int, int]:
+    async def finish(self, flight: Flight, finals: Sequence[Final]) -> dict[int, int]:
         """The fenced write: ends replies, with their ledger rows, and lets conversations show it.
 
         By the id of each reply that was still ours, its conversation's new version. The others
         belong to somebody else.
         """
-        rows = await self._session.execute(
-            _FINISH,
-            {
-                "finals": [_final_row(final) for final in finals],
-                "conversations": sorted({final.claim.conversation_id for final in finals}),
-            },
+        [rows] = await flight.read(
+            _FINISH(
+                finals=[_final_row(final) for final in finals],
+                conversations=sorted({final.claim.conversation_id for final in finals}),
+            )
         )
-        return {row.id: row.version for row in rows}
+        return {row["id"]: row["version"] for row in rows}
 
     async def take_stranded(self, older_than: timedelta, limit: int) -> list[Claim]:
         """Replies queued too long, or whose lease ran out; marked as enqueued again now."""
-        stranded = (
-            select(reply.c.id)
-            .where(
-                reply.c.status.in_(UNFINISHED),
-                reply.c.enqueued_at < func.clock_timestamp() - older_than,
-                _nobody_works_on_it(),
-            )
-            .order_by(reply.c.enqueued_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        rows = await self._session.execute(
-            update(reply)
-            .where(reply.c.id.in_(stranded))
-            .values(enqueued_at=func.clock_timestamp())
-            .returning(*_CLAIM_COLUMNS)
-        )
-        return [Claim(**row) for row in rows.mappings()]
+        [rows] = await self._database.run(_TAKE_STRANDED(older_than=older_than, most=limit))
+        return [Claim(**row) for row in rows]
 
     async def queue_state(self) -> tuple[int, int, float]:
         """Queued replies, running ones, and the age of the oldest queued one in seconds."""
-        age = func.extract("epoch", func.clock_timestamp() - func.min(reply.c.created_at))
-        rows = await self._session.execute(
-            select(reply.c.status, func.count().label("number"), age.label("age"))
-            .where(reply.c.status.in_(UNFINISHED))
-            .group_by(reply.c.status)
-        )
-        by_status = {row.status: row for row in rows}
+        [rows] = await self._database.run(_QUEUE_STATE())
+        by_status = {row["status"]: row for row in rows}
         queued, running = by_status.get("queued"), by_status.get("running")
         return (
-            queued.number if queued else 0,
-            running.number if running else 0,
-            float(queued.age) if queued else 0.0,
+            queued["number"] if queued else 0,
+            running["number"] if running else 0,
+            float(queued["age"]) if queued else 0.0,
         )
 
 
@@ -151,7 +123,9 @@ def _nobody_works_on_it() -> ColumnElement[bool]:
     )
 
 
-_CLAIM = (
+_DURATION = bindparam("duration", type_=Interval)
+
+_CLAIM = Statement(
     update(reply)
     .where(
         reply.c.message_id == bindparam("of_message"),
@@ -161,22 +135,75 @@ _CLAIM = (
     .values(
         status="running",
         attempt=reply.c.attempt + 1,
-        lease_until=func.clock_timestamp() + bindparam("duration", type_=Interval),
+        lease_until=func.clock_timestamp() + _DURATION,
         started_at=func.coalesce(reply.c.started_at, func.clock_timestamp()),
     )
     .returning(*_CLAIM_COLUMNS)
 )
 
 
-def _thread(said: Sequence[Any], provider: str) -> tuple[ChatTurn, ...]:
-    return tuple(
-        ChatTurn("user" if each.provider is None else "assistant", each.content)
-        for each in said
-        if each.provider in (None, provider)
+def _renew() -> Statement:
+    fence = (
+        func.unnest(
+            bindparam("ids", type_=ARRAY(BigInteger)), bindparam("attempts", type_=ARRAY(Integer))
+        )
+        .table_valued("id", "attempt")
+        .render_derived(name="fence")
+    )
+    return Statement(
+        update(reply)
+        .where(
+            reply.c.id == fence.c.id,
+            reply.c.attempt == fence.c.attempt,
+            reply.c.status == "running",
+        )
+        .values(lease_until=func.clock_timestamp() + _DURATION)
+        .returning(reply.c.id)
     )
 
 
-def _thread_query() -> CompoundSelect[Any]:
+_RENEW = _renew()
+
+
+def _take_stranded() -> Statement:
+    older = func.clock_timestamp() - bindparam("older_than", type_=Interval)
+    stranded = (
+        select(reply.c.id)
+        .where(UNFINISHED, reply.c.enqueued_at < older, _nobody_works_on_it())
+        .order_by(reply.c.enqueued_at)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
+    return Statement(
+        update(reply)
+        .where(reply.c.id.in_(stranded))
+        .values(enqueued_at=func.clock_timestamp())
+        .returning(*_CLAIM_COLUMNS)
+    )
+
+
+_TAKE_STRANDED = _take_stranded()
+
+_QUEUE_STATE = Statement(
+    select(
+        reply.c.status,
+        func.count().label("number"),
+        func.extract("epoch", func.clock_timestamp() - func.min(reply.c.created_at)).label("age"),
+    )
+    .where(UNFINISHED)
+    .group_by(reply.c.status)
+)
+
+
+def _thread(said: Sequence[Row], provider: str) -> tuple[ChatTurn, ...]:
+    return tuple(
+        ChatTurn("user" if each["provider"] is None else "assistant", each["content"])
+        for each in said
+        if each["provider"] in (None, provider)
+    )
+
+
+def _thread_query() -> Statement:
     """The message and its ancestors with their answers, in the order they were said."""
     asked = (
         select(*message.c, literal(0).label("depth"))
@@ -209,13 +236,12 @@ def _thread_query() -> CompoundSelect[Any]:
         .join(asked, reply.c.message_id == asked.c.id)
         .where(
             asked.c.depth > 0,
-            reply.c.provider.in_(bindparam("providers", expanding=True)),
             reply.c.superseded_by.is_(None),
             reply.c.status == "done",
             reply.c.content != "",
         )
     )
-    return union_all(questions, answers).order_by(text("depth DESC"), text("place"))
+    return Statement(union_all(questions, answers).order_by(text("depth DESC"), text("place")))
 
 
 _THREAD = _thread_query()
@@ -234,7 +260,7 @@ _OUTCOME: tuple[ColumnClause[Any], ...] = (
 )
 
 
-def _finish_statement() -> Select[Any]:
+def _finish_statement() -> Statement:
     """One statement for a batch of any size, compiled once; its parts run in this order.
 
     Conversations are locked before their replies and in the order of their ids, as everywhere, so
@@ -290,7 +316,7 @@ def _finish_statement() -> Select[Any]:
         .returning(conversation.c.id, conversation.c.version)
         .cte("shown")
     )
-    return (
+    return Statement(
         select(finished.c.id, shown.c.version)
         .join(shown, shown.c.id == finished.c.conversation_id)
         .add_cte(noted_in_ledger)

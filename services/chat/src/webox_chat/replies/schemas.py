@@ -34,6 +34,14 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """The replies of one message that were claimed together, and what to ask for them."""
+
+    claims: list[Claim]
+    question: Question
+
+
+@dataclass(frozen=True)
 class Final:
     """How a claimed reply ended. Times are in ms, the cost in US dollars."""
 

@@ -38,7 +38,7 @@ class FanOut:
         lease: Lease,
         renew_seconds: float,
     ) -> None:
-        self._database = database
+        self._replies = ReplyRepository(database)
         self._registry = registry
         self._http = http
         self._finals = finals
@@ -47,13 +47,13 @@ class FanOut:
 
     async def run(self, message_id: int) -> None:
         """Ask all providers that nobody else is asking for this message."""
-        async with self._database.single_statements() as session:
-            replies = ReplyRepository(session)
-            claims = await replies.claim(message_id, self._lease)
-            if not claims:
-                return
-            question = await replies.question(claims)
-        asking = {claim: asyncio.create_task(self._answer(claim, question)) for claim in claims}
+        claimed = await self._replies.claim(message_id, self._lease)
+        if claimed is None:
+            return
+        asking = {
+            claim: asyncio.create_task(self._answer(claim, claimed.question))
+            for claim in claimed.claims
+        }
         renewing = asyncio.create_task(self._keep_leases(asking))
         try:
             await asyncio.gather(*asking.values(), return_exceptions=True)
@@ -75,8 +75,7 @@ class FanOut:
     async def _renewed(self, claims: list[Claim]) -> set[int] | None:
         """The replies that are still ours; None when the database cannot tell."""
         try:
-            async with self._database.single_statements() as session:
-                return await ReplyRepository(session).renew(claims, self._lease.duration)
+            return await self._replies.renew(claims, self._lease.duration)
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -1,0 +1,82 @@
+"""Statements of hot paths: compiled once, and run by psycopg itself in one flight.
+
+SQLAlchemy's own execution costs several times what PostgreSQL takes for such a statement
+(`docs/adr/0009-statements-in-one-flight.md`). A `Statement` keeps Core for writing SQL and leaves
+out the rest: no compilation, no result objects, and any number of statements per round trip.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow
+from sqlalchemy import create_mock_engine
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.elements import ClauseElement
+
+Row = DictRow
+Connection = psycopg.AsyncConnection[Row]
+
+_DIALECT: Dialect = create_mock_engine("postgresql+psycopg://", lambda *_: None).dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A statement with its values."""
+
+    sql: bytes
+    values: Mapping[str, Any]
+
+
+class Statement:
+    """A Core statement whose every value is a `bindparam`; call it with these by name."""
+
+    def __init__(self, clause: ClauseElement) -> None:
+        compiled: Any = clause.compile(dialect=_DIALECT)
+        self._sql = str(compiled).encode()
+        self._constants = dict(compiled.params)
+        self._processors = {
+            name: processor
+            for name, parameter in compiled.binds.items()
+            if (processor := parameter.type.dialect_impl(_DIALECT).bind_processor(_DIALECT))
+        }
+
+    def __call__(self, **values: Any) -> Bound:
+        bound = {**self._constants, **values}
+        for name, process in self._processors.items():
+            bound[name] = process(bound[name])
+        return Bound(self._sql, bound)
+
+
+class Flight:
+    """Statements on their way to PostgreSQL together, in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, statement: Bound) -> None:
+        """Send it with what follows; an error comes out with the next answer that is read."""
+        await self._sent(statement)
+
+    async def read(self, *statements: Bound) -> list[list[Row]]:
+        """The rows of each, after one round trip."""
+        cursors = [await self._sent(statement) for statement in statements]
+        return [await cursor.fetchall() for cursor in cursors]
+
+    async def _sent(self, statement: Bound) -> psycopg.AsyncCursor[Row]:
+        return await self._connection.execute(statement.sql, statement.values, prepare=True)
+
+
+@asynccontextmanager
+async def errors_as_sqlalchemys() -> AsyncIterator[None]:
+    """Psycopg's errors as those that SQLAlchemy raises for it, without PostgreSQL's DETAIL."""
+    try:
+        yield
+    except psycopg.Error as error:
+        error.args = tuple(str(part).partition("\nDETAIL")[0] for part in error.args)
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, hide_parameters=True, dialect=_DIALECT
+        ) from error
