@@ -144,13 +144,13 @@ class TestTasks:
         ):
             queue = TaskQueue(create_celery("probe", spelling))
             assert await queue.send("probe.task", 1) is True
-            queue.close()
+            await queue.close()
 
     async def test_a_missing_redis_takes_no_task_and_no_time(self, short_folder: Path) -> None:
         queue = TaskQueue(create_celery("probe", f"redis+socket://{short_folder}/nowhere.sock"))
         async with asyncio.timeout(0.9):  # before it is given up
             assert await queue.send("probe.task", 1) is False
-        queue.close()
+        await queue.close()
 
     async def test_a_restarted_redis_takes_the_next_task(
         self, broker_url: str, redis_proxy: Proxy
@@ -164,7 +164,7 @@ class TestTasks:
         redis_proxy.close()
         await redis_proxy.open()
         assert await queue.send("probe.task", 4) is True
-        queue.close()
+        await queue.close()
 
     async def test_a_frozen_redis_takes_no_task_and_little_time(
         self, broker_url: str, redis_proxy: Proxy
@@ -175,4 +175,4 @@ class TestTasks:
         async with asyncio.timeout(2):
             assert await queue.send("probe.task", 2) is False
         redis_proxy.thaw()
-        queue.close()
+        await queue.close()

@@ -150,20 +150,20 @@ def _from_state(request: Request) -> AssertionVerifier:
     return verifier
 
 
-def current_user(request: Request) -> Identity:
+async def current_user(request: Request) -> Identity:
     """FastAPI dependency: the user the gateway asserts."""
     return _from_state(request).user(request.headers.get(ASSERTION_HEADER))
 
 
-def current_admin(request: Request) -> Identity:
+async def current_admin(request: Request) -> Identity:
     """FastAPI dependency: the same, an admin."""
-    identity = current_user(request)
+    identity = await current_user(request)
     if identity.role != "admin":
         raise ForbiddenError("This is for administrators.")
     return identity
 
 
-def calling_service(request: Request) -> str:
+async def calling_service(request: Request) -> str:
     """FastAPI dependency of `/internal/*`: which service is calling."""
     return _from_state(request).service(request.headers.get(ASSERTION_HEADER))
 

@@ -33,7 +33,7 @@ def configure_logging(service: str, level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for chatty in ("uvicorn.access", "celery.app.trace", "kombu"):
+    for chatty in ("uvicorn.access", "celery.app.trace", "celery.worker.strategy", "kombu"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -30,6 +30,9 @@ log = get_logger(__name__)
 
 _BATCH = 500
 _IDLE_SECONDS = 1.0
+# Whoever caused an event goes on with its request meanwhile, undisturbed, and what follows within
+# this time is published with it.
+_GATHER_SECONDS = 0.02
 _TRIM_EVERY_SECONDS = 60.0
 # What is published to a Redis that has just lost its data is published again at the next check.
 _CHECK_EVERY_SECONDS = 1.0
@@ -104,7 +107,7 @@ class Relay:
                 log.warning("relay waits for Redis", error=str(error))
                 await asyncio.sleep(_IDLE_SECONDS)
             async for _ in listener.notifies(timeout=_IDLE_SECONDS, stop_after=1):
-                pass
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _append(self, events: list[bytes]) -> str:
         pipeline = self._redis.pipeline(transaction=False)

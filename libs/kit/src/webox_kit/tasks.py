@@ -1,20 +1,26 @@
 """Celery as Webox uses it: tasks are hints, their only arguments ids, the truth is in SQL."""
 
 import asyncio
+from base64 import b64encode
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from uuid import uuid4
 
+import orjson
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from webox_kit.logs import get_logger
+from webox_kit.streams import connect
 
 log = get_logger(__name__)
 
 _HARD_LIMIT_SECONDS = 900
 # Once more at once, for a connection that a restart of Redis has left dead; no waiting.
 _ONE_RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
-# A request waits no longer for a frozen Redis; the thread gives up by itself a little later.
+# A request waits no longer for a frozen Redis.
 _SEND_SECONDS = 1.0
+_KEY_PREFIX = "webox:celery:"
 
 
 def create_celery(service: str, broker_url: str) -> Celery:
@@ -46,7 +52,7 @@ def create_celery(service: str, broker_url: str) -> Celery:
             "unacked_restore_throttle": 1,
             "socket_connect_timeout": 3,
             "socket_timeout": 10,
-            "global_keyprefix": "webox:celery:",
+            "global_keyprefix": _KEY_PREFIX,
         },
         task_publish_retry_policy=_ONE_RETRY,
     )
@@ -64,20 +70,81 @@ def _with_user_info(broker_url: str) -> str:
 
 
 class TaskQueue:
-    """Sends tasks from async code. Publishing blocks for a millisecond or two, so in a thread."""
+    """Sends tasks from async code, by a push of its own when the broker is Redis.
+
+    Celery's way of sending is over a millisecond of blocking work, so it needs a thread and two
+    hand-overs as well: most of what lies between a commit and the worker. Here Celery makes each
+    task's message once, and a copy with its ids is pushed (`docs/adr/0010-tasks-are-pushed.md`).
+    """
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        url = _redis_url(str(app.conf.broker_url))
+        self._redis = connect(url) if url else None
+        self._forms: dict[str, _TaskForm] = {}
 
     async def send(self, task: str, *ids: object) -> bool:
-        """Hint that there is work; False if Redis did not take it (a reconciler will)."""
+        """Hint that there is work; False if the broker did not take it (a reconciler will)."""
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                await asyncio.to_thread(self._app.send_task, task, args=ids)
-        except (OperationalError, OSError) as error:
+                await self._publish(task, ids)
+        except (OperationalError, RedisError, OSError) as error:
             log.warning("task not sent", task=task, error=type(error).__name__)
             return False
         return True
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        if self._redis is not None:
+            await self._redis.aclose()
         self._app.close()
+
+    async def _publish(self, task: str, ids: tuple[object, ...]) -> None:
+        if self._redis is None:
+            await asyncio.to_thread(self._app.send_task, task, args=ids)
+            return
+        form = self._forms.get(task)
+        if form is None:
+            form = self._forms[task] = _TaskForm(self._app.conf.task_default_queue, task)
+        await self._redis.lpush(_KEY_PREFIX + form.queue, form.filled_in(ids))
+
+
+class _TaskForm:
+    """A task's message, as Celery and kombu make it, to be filled in.
+
+    https://docs.celeryq.dev/en/stable/internals/protocol.html
+    """
+
+    def __init__(self, queue: str, task: str) -> None:
+        self.queue = queue
+        with Celery("form", broker="memory://", set_as_current=False) as app:
+            app.conf.update(task_default_queue=queue, task_ignore_result=True)
+            app.send_task(task, args=())
+            with app.connection_for_read() as connection:
+                message = connection.default_channel.basic_get(queue, no_ack=True)
+        self._message = message.serializable()
+        self._options = message.decode()[2]
+
+    def filled_in(self, ids: tuple[object, ...]) -> bytes:
+        task_id = str(uuid4())
+        body = orjson.dumps([ids, {}, self._options], default=str)
+        headers = {"id": task_id, "root_id": task_id, "argsrepr": repr(ids)}
+        properties = {"correlation_id": task_id, "delivery_tag": str(uuid4())}
+        return orjson.dumps(
+            {
+                **self._message,
+                "body": b64encode(body).decode(),
+                "headers": {**self._message["headers"], **headers},
+                "properties": {**self._message["properties"], **properties},
+            }
+        )
+
+
+def _redis_url(broker_url: str) -> str | None:
+    """Kombu's URL as redis-py spells it; None when the broker is not a Redis."""
+    url = urlsplit(broker_url)
+    if url.scheme in {"redis", "rediss"}:
+        return broker_url
+    if url.scheme != "redis+socket":
+        return None
+    database = dict(parse_qsl(url.query)).get("virtual_host", "0")
+    return url._replace(scheme="unix", query=urlencode({"db": database})).geturl()

@@ -42,4 +42,4 @@ async def duties(runtime: Runtime[ChatSettings]) -> AsyncIterator[Mapping[str, D
             "reconciler": reconciler.run,
         }
     finally:
-        tasks.close()
+        await tasks.close()

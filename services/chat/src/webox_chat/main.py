@@ -41,7 +41,7 @@ def create_app(settings: ChatSettings) -> FastAPI:
                 wait_seconds=settings.wait_seconds,
             )
             yield
-        tasks.close()
+        await tasks.close()
 
     return create_service_app(
         runtime,

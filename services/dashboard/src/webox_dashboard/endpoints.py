@@ -23,12 +23,12 @@ RECENT_ACTIVITIES = 20
 router = APIRouter(prefix="/api/dashboard", tags=["Dashboard"], responses=PROBLEMS)
 
 
-def dashboard_service(request: Request) -> DashboardService:
+async def dashboard_service(request: Request) -> DashboardService:
     service: DashboardService = request.app.state.dashboard
     return service
 
 
-def current_reader(
+async def current_reader(
     user: CurrentUser,
     response: Response,
     accept_language: Annotated[

@@ -15,6 +15,9 @@ from webox_kit.tasks import TaskQueue, create_celery
 
 STREAMS = ["chat", "gateway"]
 
+# What it waits for, deletions, may take ten seconds; most of what it reads is for others.
+_GATHER_SECONDS = 0.5
+
 
 @asynccontextmanager
 async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[str, Duty]]:
@@ -48,7 +51,9 @@ async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[st
         ConversationDeleted: conversation_deleted,
         UserDeleted: user_deleted,
     }
-    consumer = runtime.consumer(STREAMS, by_type(handlers), types=handlers)
+    consumer = runtime.consumer(
+        STREAMS, by_type(handlers), types=handlers, gather_seconds=_GATHER_SECONDS
+    )
     try:
         yield {
             "relay": runtime.relay().run,
@@ -57,4 +62,4 @@ async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[st
             "clean-up": clean_up.run,
         }
     finally:
-        tasks.close()
+        await tasks.close()

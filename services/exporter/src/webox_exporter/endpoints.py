@@ -47,12 +47,12 @@ _A_JOB: dict[int | str, dict[str, Any]] = {
 }
 
 
-def export_service(request: Request) -> ExportService:
+async def export_service(request: Request) -> ExportService:
     service: ExportService = request.app.state.exports
     return service
 
 
-def file_store(request: Request) -> FileStore:
+async def file_store(request: Request) -> FileStore:
     files: FileStore = request.app.state.files
     return files
 

@@ -34,7 +34,7 @@ def create_app(settings: ExporterSettings) -> FastAPI:
                 yield
             finally:
                 await client.close()
-                tasks.close()
+                await tasks.close()
 
     return kit_app.create_app(
         runtime,

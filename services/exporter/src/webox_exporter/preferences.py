@@ -36,11 +36,11 @@ def wait_seconds(header: str, default: float, most: float) -> float:
     return 0.0 if "respond-async" in preferences else default
 
 
-def _language(request: Request) -> Language:
+async def _language(request: Request) -> Language:
     return language_of(request.headers.get("accept-language", ""))
 
 
-def _wait(request: Request) -> float:
+async def _wait(request: Request) -> float:
     settings: ExporterSettings = request.app.state.settings
     header = ",".join(request.headers.getlist("prefer"))
     return wait_seconds(header, settings.export_wait_seconds, settings.export_longest_wait_seconds)

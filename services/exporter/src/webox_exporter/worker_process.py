@@ -60,7 +60,7 @@ async def _parts(settings: ExporterSettings) -> AsyncIterator[_Parts]:
             yield _Parts(jobs, ChatReader(client))
         finally:
             await client.close()
-            tasks.close()
+            await tasks.close()
 
 
 class WorkerProcess:

@@ -36,23 +36,23 @@ def admitted(scope: Scope | None) -> Callable[[Request], Awaitable[Ticket]]:
     return admit
 
 
-def _accounts(request: Request) -> AccountService:
+async def _accounts(request: Request) -> AccountService:
     accounts: AccountService = request.app.state.accounts
     return accounts
 
 
-def _product_events(request: Request) -> ProductEventService:
+async def _product_events(request: Request) -> ProductEventService:
     product_events: ProductEventService = request.app.state.product_events
     return product_events
 
 
-def _address(request: Request) -> str:
+async def _address(request: Request) -> str:
     trusted = _settings(request).trusted_proxies
     peer = request.client.host if request.client else ""
     return client_address(peer, _head(request).read.get("x-forwarded-for"), trusted)
 
 
-def _over_tls(request: Request) -> bool:
+async def _over_tls(request: Request) -> bool:
     settings = _settings(request)
     if settings.public_url is not None:
         return settings.public_url.startswith("https:")

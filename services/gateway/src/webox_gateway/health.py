@@ -41,7 +41,7 @@ class SystemHealth:
         return check
 
 
-def _health(request: Request) -> SystemHealth:
+async def _health(request: Request) -> SystemHealth:
     health: SystemHealth = request.app.state.health
     return health
 

@@ -12,7 +12,7 @@ from webox_search.service import SearchService
 router = APIRouter(responses=PROBLEMS, tags=["search"])
 
 
-def search_service(request: Request) -> SearchService:
+async def search_service(request: Request) -> SearchService:
     service: SearchService = request.app.state.search
     return service
 

@@ -28,7 +28,7 @@ from webox_kit.text import clean
 router = APIRouter(prefix="/api/chat/conversations", tags=["Conversations"], responses=PROBLEMS)
 
 
-def conversation_service(request: Request) -> ConversationService:
+async def conversation_service(request: Request) -> ConversationService:
     service: ConversationService = request.app.state.conversations
     return service
 

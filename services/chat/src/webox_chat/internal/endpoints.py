@@ -22,7 +22,7 @@ After = Annotated[int, Query(ge=0)]
 PageSize = Annotated[int, Query(ge=1, le=1000)]
 
 
-def internal_service(request: Request) -> InternalService:
+async def internal_service(request: Request) -> InternalService:
     service: InternalService = request.app.state.internal
     return service
 

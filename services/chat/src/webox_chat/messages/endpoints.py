@@ -13,7 +13,7 @@ from webox_kit.identity import CurrentUser
 router = APIRouter(prefix="/api/chat", tags=["Messages"], responses=PROBLEMS)
 
 
-def message_service(request: Request) -> MessageService:
+async def message_service(request: Request) -> MessageService:
     service: MessageService = request.app.state.messages
     return service
 

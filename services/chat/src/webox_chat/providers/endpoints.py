@@ -40,7 +40,7 @@ class ProviderList(BaseModel):
     providers: list[ProviderState]
 
 
-def provider_registry(request: Request) -> Registry:
+async def provider_registry(request: Request) -> Registry:
     registry: Registry = request.app.state.registry
     return registry
 

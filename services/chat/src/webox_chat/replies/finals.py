@@ -1,7 +1,9 @@
 """Writes finished replies: those that finish together in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Self
 
@@ -9,7 +11,7 @@ from redis.asyncio import Redis
 
 from webox_chat.messages.service import REPLY_SIGNAL
 from webox_chat.replies.repository import ReplyRepository
-from webox_chat.replies.schemas import Final
+from webox_chat.replies.schemas import Claim, Final
 from webox_contracts.events import ReplyFinished
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
@@ -22,8 +24,9 @@ log = get_logger(__name__)
 
 _MOST_TOGETHER = 100
 _RETRY_SECONDS = 0.5
-# Providers that were asked together often end together: this costs less than a transaction.
-_GATHER_SECONDS = 0.002
+# Providers that were asked together often end together: waiting so long for the others of a
+# message costs less than a transaction of their own.
+_GATHER_SECONDS = 0.005
 
 Pending = tuple[Final, asyncio.Future[bool]]
 
@@ -46,6 +49,7 @@ class FinalWriter:
         self._database = database
         self._redis = redis
         self._waiting: asyncio.Queue[Pending] = asyncio.Queue()
+        self._expected: Counter[int] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -56,6 +60,17 @@ class FinalWriter:
         if self._task:
             await cancel_and_wait(self._task)
 
+    @contextmanager
+    def expecting(self, claim: Claim) -> Iterator[None]:
+        """Within the block the final of `claim` is still to come."""
+        self._expected[claim.message_id] += 1
+        try:
+            yield
+        finally:
+            self._expected[claim.message_id] -= 1
+            if not self._expected[claim.message_id]:
+                del self._expected[claim.message_id]
+
     async def write(self, final: Final) -> bool:
         """End a reply; False when it was no longer ours, and nothing was written."""
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -64,11 +79,21 @@ class FinalWriter:
 
     async def _write_for_ever(self) -> None:
         while True:
-            batch = [await self._waiting.get()]
-            await asyncio.sleep(_GATHER_SECONDS)
-            while not self._waiting.empty() and len(batch) < _MOST_TOGETHER:
-                batch.append(self._waiting.get_nowait())
-            await self._write_together(batch)
+            await self._write_together(await self._gathered())
+
+    async def _gathered(self) -> list[Pending]:
+        """The finals that are there, once those of their messages are that are about to come."""
+        batch = [await self._waiting.get()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER_SECONDS):
+                while self._expects_more_of(batch) and len(batch) < _MOST_TOGETHER:
+                    batch.append(await self._waiting.get())
+        while not self._waiting.empty() and len(batch) < _MOST_TOGETHER:
+            batch.append(self._waiting.get_nowait())
+        return batch
+
+    def _expects_more_of(self, batch: Sequence[Pending]) -> bool:
+        return any(final.claim.message_id in self._expected for final, _ in batch)
 
     async def _write_together(self, batch: Sequence[Pending]) -> None:
         try:

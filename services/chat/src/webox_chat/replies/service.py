@@ -83,7 +83,8 @@ class FanOut:
             return None
 
     async def _answer(self, claim: Claim, question: Question) -> None:
-        final = await self._asked(claim, question)
+        with self._finals.expecting(claim):
+            final = await self._asked(claim, question)
         if not await self._finals.write(final):
             log.warning("a reply belonged to somebody else by now", reply=claim.reply_id)
 

@@ -41,7 +41,7 @@ _ASSETS = {
 }
 
 
-def _merged(request: Request) -> MergedOpenApi:
+async def _merged(request: Request) -> MergedOpenApi:
     merged: MergedOpenApi = request.app.state.merged_openapi
     return merged
 

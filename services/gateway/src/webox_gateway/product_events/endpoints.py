@@ -12,7 +12,7 @@ from webox_kit.errors import UnsupportedMediaTypeError
 router = APIRouter(prefix="/api", tags=["Events"], responses=PROBLEMS)
 
 
-def structured_mode(request: Request) -> None:
+async def structured_mode(request: Request) -> None:
     """The one mode of CloudEvents over HTTP that is understood here."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != MEDIA_TYPE:
