@@ -13,6 +13,12 @@ from psycopg_pool import AsyncConnectionPool
 from webox_kit.statements import Connection
 
 _TIMEOUT_SECONDS = 5.0
+# Hot statements find their rows by key. Planned once for all values, and never as scans, which a
+# table looks small enough for until PostgreSQL has first counted its rows.
+_OPTIONS = (
+    "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
+    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 _TRUSTED_SECONDS = 1.0
 """A connection used so recently is taken to live."""
 
@@ -50,7 +56,7 @@ class HotConnections:
                         "row_factory": dict_row,
                         "connect_timeout": 5,
                         "application_name": self._application,
-                        "options": "-c timezone=UTC",
+                        "options": _OPTIONS,
                     },
                     min_size=0,
                     max_size=self._size,

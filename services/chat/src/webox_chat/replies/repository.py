@@ -21,10 +21,12 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     null,
     or_,
     select,
     text,
+    true,
     union_all,
     update,
 )
@@ -224,22 +226,29 @@ def _thread_query() -> Statement:
         asked.c.temperature,
         asked.c.max_tokens,
     )
-    answers = (
-        select(
-            asked.c.depth,
-            literal(1).label("place"),
-            reply.c.provider,
-            reply.c.content,
-            null().label("temperature"),
-            null().label("max_tokens"),
-        )
-        .join(asked, reply.c.message_id == asked.c.id)
+    # The offset keeps PostgreSQL from turning the join around, and going through all replies.
+    answer = (
+        select(reply.c.provider, reply.c.content)
         .where(
-            asked.c.depth > 0,
+            reply.c.message_id == asked.c.id,
             reply.c.superseded_by.is_(None),
             reply.c.status == "done",
             reply.c.content != "",
         )
+        .offset(literal_column("0"))
+        .lateral("answer")
+    )
+    answers = (
+        select(
+            asked.c.depth,
+            literal(1).label("place"),
+            answer.c.provider,
+            answer.c.content,
+            null().label("temperature"),
+            null().label("max_tokens"),
+        )
+        .join(answer, true())
+        .where(asked.c.depth > 0)
     )
     return Statement(union_all(questions, answers).order_by(text("depth DESC"), text("place")))
 
