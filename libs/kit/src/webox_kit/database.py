@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from webox_kit.hot_connections import HotConnections
-from webox_kit.statements import Bound, Flight, Row, errors_as_sqlalchemys
+from webox_kit.statements import Bound, Row, errors_as_sqlalchemys, read
 
 Session = AsyncConnection
 """What repositories work on: one transaction, committed by `Database.transaction`."""
@@ -70,20 +70,9 @@ class Database:
         """The rows of each, after one round trip in which all are one transaction."""
         async with errors_as_sqlalchemys(), self._hot.connection() as connection:
             if len(statements) == 1:
-                return await Flight(connection).read(*statements)
+                return await read(connection, *statements)
             async with connection.pipeline():
-                return await Flight(connection).read(*statements)
-
-    @asynccontextmanager
-    async def flight(self) -> AsyncIterator[Flight]:
-        """A transaction of hot statements, committed in the round trip of its last ones."""
-        async with (
-            errors_as_sqlalchemys(),
-            self._hot.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-        ):
-            yield Flight(connection)
+                return await read(connection, *statements)
 
     def _check_idle(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
         """Ping what lay idle, so that a restarted PostgreSQL costs at most one error.

@@ -40,7 +40,7 @@ class Statement:
         self._constants = dict(compiled.params)
         self._processors = {
             name: processor
-            for name, parameter in compiled.binds.items()
+            for parameter, name in compiled.bind_names.items()
             if (processor := parameter.type.dialect_impl(_DIALECT).bind_processor(_DIALECT))
         }
 
@@ -51,23 +51,13 @@ class Statement:
         return Bound(self._sql, bound)
 
 
-class Flight:
-    """Statements on their way to PostgreSQL together, in one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def add(self, statement: Bound) -> None:
-        """Send it with what follows; an error comes out with the next answer that is read."""
-        await self._sent(statement)
-
-    async def read(self, *statements: Bound) -> list[list[Row]]:
-        """The rows of each, after one round trip."""
-        cursors = [await self._sent(statement) for statement in statements]
-        return [await cursor.fetchall() for cursor in cursors]
-
-    async def _sent(self, statement: Bound) -> psycopg.AsyncCursor[Row]:
-        return await self._connection.execute(statement.sql, statement.values, prepare=True)
+async def read(connection: Connection, *statements: Bound) -> list[list[Row]]:
+    """The rows of each; in a pipeline, after one round trip."""
+    cursors = [
+        await connection.execute(statement.sql, statement.values, prepare=True)
+        for statement in statements
+    ]
+    return [await cursor.fetchall() for cursor in cursors]
 
 
 @asynccontextmanager

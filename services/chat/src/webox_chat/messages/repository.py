@@ -8,25 +8,28 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
-    Double,
-    Integer,
-    SmallInteger,
+    ColumnElement,
     Text,
     bindparam,
     cast,
     column,
+    exists,
     func,
     insert,
+    literal,
     null,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.sql.selectable import CTE
 
 from webox_chat.models import UNFINISHED, conversation, entry_ids, message, reply
+from webox_contracts.events import EventData
 from webox_kit.database import Database
-from webox_kit.statements import Flight, Statement
+from webox_kit.event_tables import outbox
+from webox_kit.outbox import draft, filled_in
+from webox_kit.statements import Statement
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ class ProviderChoice:
     provider: str
     model: str
     demo: bool
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """What is to be stored; `preview` is how its conversation's list shows it."""
+
+    user_id: int
+    content: str
+    preview: str
+    choices: Sequence[ProviderChoice]
+    temperature: float | None
+    max_tokens: int | None
 
 
 @dataclass(frozen=True)
@@ -67,78 +82,53 @@ class StoredReply:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Turn:
-    """Where a new message stands: in which conversation, after which message."""
-
-    user_id: int
-    conversation_id: int
-    title: str
-    folder: str
-    version: int
-    started_at: datetime
-    message_id: int
-    parent_id: int | None
-    created_at: datetime
-    unfinished: int
-    """How many of the user's replies are unfinished, those of this turn not counted."""
-
-    @property
-    def is_first(self) -> bool:
-        return self.parent_id is None
-
-
 class MessageRepository:
-    """Hot statements; those that write a turn go into one flight."""
+    """A message is stored, with its replies and events, in one statement.
+
+    Their events are given with any conversation, message, version and time, which it fills in.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def start_conversation(
-        self, flight: Flight, user_id: int, *, title: str, folder: str, preview: str
-    ) -> Turn:
-        """A new conversation, and the place of its first message in it."""
-        start = _START(of_user=user_id, title=title, folder=folder, preview=preview)
-        [[row]] = await flight.read(start)
-        return Turn(**row)
+        self,
+        new: NewMessage,
+        *,
+        title: str,
+        folder: str,
+        most_unfinished: int,
+        events: Sequence[EventData],
+    ) -> StoredMessage | None:
+        """Store the first message of a new conversation, with a queued reply per provider.
+
+        None when the user would have more than `most_unfinished` unfinished replies.
+        """
+        values = _values(new, most_unfinished, events)
+        [rows] = await self._database.run(_START(title=title, folder=folder, **values))
+        return _stored(rows, new)
 
     async def continue_conversation(
-        self, flight: Flight, user_id: int, conversation_id: int, *, preview: str
-    ) -> Turn | None:
-        """The place of the next message, with the conversation's row locked until the commit."""
-        [rows] = await flight.read(
-            _CONTINUE(of_user=user_id, of_conversation=conversation_id, preview=preview)
-        )
-        return Turn(**rows[0]) if rows else None
-
-    async def add(
         self,
-        flight: Flight,
-        turn: Turn,
-        content: str,
-        choices: Sequence[ProviderChoice],
+        new: NewMessage,
+        conversation_id: int,
         *,
-        temperature: float | None,
-        max_tokens: int | None,
-    ) -> StoredMessage:
-        """Store the message at its place, with a queued reply per provider."""
-        await flight.add(
-            _ADD(
-                message_id=turn.message_id,
-                of_conversation=turn.conversation_id,
-                of_user=turn.user_id,
-                parent=turn.parent_id,
-                text=content,
-                at_temperature=temperature,
-                at_most_tokens=max_tokens,
-                choices=[
-                    asdict(choice) | {"position": number} for number, choice in enumerate(choices)
-                ],
-            )
-        )
-        return StoredMessage(
-            turn.message_id, turn.conversation_id, content, turn.created_at, age_ms=0
-        )
+        most_unfinished: int,
+        events: Sequence[EventData],
+    ) -> StoredMessage | None:
+        """The same for the next message; None also when the user has no such conversation."""
+        values = _values(new, most_unfinished, events)
+        [rows] = await self._database.run(_CONTINUE(of_conversation=conversation_id, **values))
+        return _stored(rows, new)
+
+    async def unfinished_replies(self, user_id: int) -> int:
+        [[row]] = await self._database.run(_COUNT_UNFINISHED(of_user=user_id))
+        return int(row["unfinished"])
+
+    async def has_conversation(self, user_id: int, conversation_id: int) -> bool:
+        values = {"of_user": user_id, "of_conversation": conversation_id}
+        [[row]] = await self._database.run(_HAS_CONVERSATION(**values))
+        return bool(row["found"])
 
     async def get(self, user_id: int, message_id: int) -> StoredMessage | None:
         [rows] = await self._database.run(_GET(of_user=user_id, message_id=message_id))
@@ -150,19 +140,32 @@ class MessageRepository:
         return [StoredReply(**row) for row in rows]
 
 
-_VERSION_AFTER_FIRST_MESSAGE = 2
-"""Starting the conversation is one change of it, its first message another."""
+def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) -> dict[str, Any]:
+    return {
+        "of_user": new.user_id,
+        "content": new.content,
+        "preview": new.preview,
+        "temperature": new.temperature,
+        "max_tokens": new.max_tokens,
+        "most_unfinished": most_unfinished - len(new.choices),
+        "choices": [
+            asdict(choice) | {"position": number} for number, choice in enumerate(new.choices)
+        ],
+        # The last of them has the conversation's version, each before it one less.
+        "drafts": [
+            draft(event, source="chat") | {"behind": len(events) - number}
+            for number, event in enumerate(events, start=1)
+        ],
+    }
 
-_TURN_COLUMNS = (
-    conversation.c.user_id,
-    conversation.c.id.label("conversation_id"),
-    conversation.c.title,
-    conversation.c.folder,
-    conversation.c.version,
-    conversation.c.created_at.label("started_at"),
-    conversation.c.last_message_id.label("message_id"),
-    conversation.c.updated_at.label("created_at"),
-)
+
+def _stored(rows: Sequence[dict[str, Any]], new: NewMessage) -> StoredMessage | None:
+    if not rows:
+        return None
+    [row] = rows
+    return StoredMessage(
+        row["message_id"], row["conversation_id"], new.content, row["created_at"], age_ms=0
+    )
 
 
 _OF_USER = bindparam("of_user", type_=BigInteger)
@@ -174,86 +177,125 @@ _UNFINISHED = (
     .select_from(reply)
     .where(reply.c.user_id == _OF_USER, UNFINISHED)
     .scalar_subquery()
-    .label("unfinished")
+)
+_HAS_ROOM: ColumnElement[bool] = bindparam("most_unfinished", type_=BigInteger) >= _UNFINISHED
+
+_TURN_COLUMNS = (
+    conversation.c.user_id,
+    conversation.c.id.label("conversation_id"),
+    conversation.c.version,
+    conversation.c.last_message_id.label("message_id"),
+    conversation.c.updated_at.label("created_at"),
 )
 
-_START = Statement(
-    insert(conversation)
-    .values(
-        user_id=_OF_USER,
-        title=bindparam("title"),
-        folder=bindparam("folder"),
-        preview=bindparam("preview"),
-        message_count=1,
-        last_message_id=entry_ids.next_value(),
-        version=_VERSION_AFTER_FIRST_MESSAGE,
+
+def _start() -> Statement:
+    values: dict[str, ColumnElement[Any]] = {
+        "user_id": _OF_USER,
+        "title": bindparam("title", type_=Text),
+        "folder": bindparam("folder", type_=Text),
+        "preview": bindparam("preview", type_=Text),
+        "message_count": literal(1),
+        "last_message_id": entry_ids.next_value(),
+        # Starting the conversation is one change of it, its first message another.
+        "version": literal(2),
+    }
+    row = select(*values.values()).where(_HAS_ROOM)
+    turn = (
+        insert(conversation)
+        .from_select([*values], row)
+        .returning(*_TURN_COLUMNS, cast(null(), BigInteger).label("parent_id"))
+        .cte("turn")
     )
-    .returning(*_TURN_COLUMNS, null().label("parent_id"), _UNFINISHED)
-)
+    return _with_message(turn)
 
 
 def _continue() -> Statement:
     before = (
         select(conversation.c.id, conversation.c.last_message_id)
-        .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER)
-        .with_for_update(key_share=True)
+        .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER, _HAS_ROOM)
+        .with_for_update(key_share=True, of=conversation)
         .cte("before")
     )
-    return Statement(
+    turn = (
         update(conversation)
         .where(conversation.c.id == before.c.id)
         .values(
-            preview=bindparam("preview"),
+            preview=bindparam("preview", type_=Text),
             message_count=conversation.c.message_count + 1,
             last_message_id=entry_ids.next_value(),
             updated_at=func.now(),
             version=conversation.c.version + 1,
         )
-        .returning(*_TURN_COLUMNS, before.c.last_message_id.label("parent_id"), _UNFINISHED)
+        .returning(*_TURN_COLUMNS, before.c.last_message_id.label("parent_id"))
+        .cte("turn")
     )
+    return _with_message(turn)
 
 
-_CONTINUE = _continue()
-
-
-def _add() -> Statement:
-    """The message and its replies in one statement, compiled once for any number of them."""
-    choices = (
-        func.jsonb_to_recordset(bindparam("choices", type_=JSONB))
-        .table_valued(
-            column("provider", Text),
-            column("model", Text),
-            column("demo", Boolean),
-            column("position", SmallInteger),
-        )
-        .render_derived(name="choice", with_types=True)
-    )
-    placed = {"conversation_id": _OF_CONVERSATION, "user_id": _OF_USER}
-    asked = (
-        insert(message)
-        .values(
-            id=_MESSAGE_ID,
-            parent_id=bindparam("parent", type_=BigInteger),
-            content=bindparam("text", type_=Text),
-            temperature=bindparam("at_temperature", type_=Double),
-            max_tokens=bindparam("at_most_tokens", type_=Integer),
-            **placed,
-        )
-        .cte("asked")
-    )
-    columns = {
-        "message_id": _MESSAGE_ID,
-        **placed,
-        "provider": choices.c.provider,
-        "model": choices.c.model,
-        "demo": choices.c.demo,
-        "position": choices.c.position,
+def _with_message(turn: CTE) -> Statement:
+    """The message at its turn, its replies and its events."""
+    asked = {
+        "id": turn.c.message_id,
+        "conversation_id": turn.c.conversation_id,
+        "user_id": turn.c.user_id,
+        "parent_id": turn.c.parent_id,
+        "content": bindparam("content", type_=message.c.content.type),
+        "temperature": bindparam("temperature", type_=message.c.temperature.type),
+        "max_tokens": bindparam("max_tokens", type_=message.c.max_tokens.type),
     }
-    rows = select(*columns.values()).select_from(choices)
-    return Statement(insert(reply).from_select([*columns], rows).add_cte(asked))
+    choice = _recordset("choices", *(reply.c[name] for name in _CHOICE_COLUMNS))
+    answering = {
+        "message_id": turn.c.message_id,
+        "conversation_id": turn.c.conversation_id,
+        "user_id": turn.c.user_id,
+        **{name: choice.c[name] for name in _CHOICE_COLUMNS},
+    }
+    drafts = _recordset(
+        "drafts", column("event_id", UUID), column("event", JSONB), column("behind", BigInteger)
+    )
+    event = filled_in(
+        drafts.c.event,
+        {
+            "conversation_id": turn.c.conversation_id,
+            "message_id": turn.c.message_id,
+            "version": turn.c.version - drafts.c.behind,
+            "created_at": turn.c.created_at,
+        },
+        subject=turn.c.conversation_id,
+    )
+    # Joins on true: a turn there is none of has neither replies nor events.
+    told = select(drafts.c.event_id, event).select_from(turn.join(drafts, literal(value=True)))
+    replies = select(*answering.values()).select_from(turn.join(choice, literal(value=True)))
+    return Statement(
+        select(turn)
+        .add_cte(insert(message).from_select([*asked], select(*asked.values())).cte("asked"))
+        .add_cte(insert(reply).from_select([*answering], replies).cte("answering"))
+        .add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
+    )
 
 
-_ADD = _add()
+def _recordset(parameter: str, *columns: Any) -> Any:
+    """Rows of a JSON parameter, so that a statement is compiled once for any number of them."""
+    return (
+        func.jsonb_to_recordset(bindparam(parameter, type_=JSONB))
+        .table_valued(*(column(each.name, each.type) for each in columns))
+        .render_derived(name=f"given_{parameter}", with_types=True)
+    )
+
+
+_CHOICE_COLUMNS = ("provider", "model", "demo", "position")
+
+_START = _start()
+_CONTINUE = _continue()
+_COUNT_UNFINISHED = Statement(select(_UNFINISHED.label("unfinished")))
+_HAS_CONVERSATION = Statement(
+    select(
+        exists()
+        .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER)
+        .label("found")
+    )
+)
 
 _AGE_MS = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from webox_chat.conversations.service import no_conversation
 from webox_chat.limits import (
@@ -13,15 +14,18 @@ from webox_chat.limits import (
 )
 from webox_chat.messages.answers import send_answer
 from webox_chat.messages.choices import ProviderChooser
-from webox_chat.messages.repository import MessageRepository, ProviderChoice, StoredMessage, Turn
+from webox_chat.messages.repository import (
+    MessageRepository,
+    NewMessage,
+    ProviderChoice,
+    StoredMessage,
+)
 from webox_chat.messages.schemas import SendAnswer, SendRequest
-from webox_contracts.events import ConversationStarted, EventData, MessageSent
+from webox_contracts.events import ConversationStarted, MessageSent
 from webox_kit.database import Database
-from webox_kit.errors import NotFoundError, TooManyRequestsError
+from webox_kit.errors import NotFoundError, TooManyRequestsError, WeboxError
 from webox_kit.failpoints import failpoint
-from webox_kit.outbox import publish
 from webox_kit.signals import SignalListener
-from webox_kit.statements import Flight
 from webox_kit.tasks import TaskQueue
 from webox_kit.text import one_line
 
@@ -30,6 +34,9 @@ FAN_OUT = "chat.fan_out"
 
 REPLY_SIGNAL = "chat.reply"
 """The signal that a reply of a message became final; its key is the message's id."""
+
+_FILLED_IN = 0
+"""Of an event: what only the statement that stores the message knows."""
 
 _LOOK_AGAIN_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5
@@ -45,7 +52,6 @@ class MessageService:
         *,
         wait_seconds: float,
     ) -> None:
-        self._database = database
         self._messages = MessageRepository(database)
         self._chooser = chooser
         self._tasks = tasks
@@ -87,36 +93,57 @@ class MessageService:
     async def _store(
         self, user_id: int, request: SendRequest, choices: list[ProviderChoice]
     ) -> StoredMessage:
-        async with self._database.flight() as flight:
-            turn = await self._turn(flight, user_id, request)
-            _check_room(turn, len(choices))
-            sent = await self._messages.add(
-                flight,
-                turn,
-                request.message,
-                choices,
-                temperature=request.temperature,
-                max_tokens=request.max_tokens,
-            )
-            await publish(flight, *_events(turn, choices), source="chat")
-        return sent
-
-    async def _turn(self, flight: Flight, user_id: int, request: SendRequest) -> Turn:
-        preview = one_line(_plain(request.message), PREVIEW_CHARACTERS)
-        if request.conversation_id is None:
-            return await self._messages.start_conversation(
-                flight,
-                user_id,
-                title=one_line(_plain(request.message), AUTOMATIC_TITLE_CHARACTERS),
-                folder=request.folder or DEFAULT_FOLDER,
-                preview=preview,
-            )
-        turn = await self._messages.continue_conversation(
-            flight, user_id, request.conversation_id, preview=preview
+        new = NewMessage(
+            user_id=user_id,
+            content=request.message,
+            preview=one_line(_plain(request.message), PREVIEW_CHARACTERS),
+            choices=choices,
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
         )
-        if turn is None:
-            raise no_conversation(request.conversation_id)
-        return turn
+        if request.conversation_id is None:
+            stored = await self._start(new, request.folder or DEFAULT_FOLDER)
+        else:
+            stored = await self._messages.continue_conversation(
+                new,
+                request.conversation_id,
+                most_unfinished=UNFINISHED_REPLIES_PER_USER,
+                events=[_message_sent(new)],
+            )
+        if stored is None:
+            raise await self._refusal(user_id, request.conversation_id)
+        return stored
+
+    async def _start(self, new: NewMessage, folder: str) -> StoredMessage | None:
+        title = one_line(_plain(new.content), AUTOMATIC_TITLE_CHARACTERS)
+        started = ConversationStarted(
+            user_id=new.user_id,
+            conversation_id=_FILLED_IN,
+            title=title,
+            folder=folder,
+            providers=_names(new),
+            created_at=datetime.now(UTC),
+        )
+        return await self._messages.start_conversation(
+            new,
+            title=title,
+            folder=folder,
+            most_unfinished=UNFINISHED_REPLIES_PER_USER,
+            events=[started, _message_sent(new)],
+        )
+
+    async def _refusal(self, user_id: int, conversation_id: int | None) -> WeboxError:
+        """Why a message could not be stored."""
+        if conversation_id is not None and not await self._messages.has_conversation(
+            user_id, conversation_id
+        ):
+            return no_conversation(conversation_id)
+        unfinished = await self._messages.unfinished_replies(user_id)
+        return TooManyRequestsError(
+            f"At most {UNFINISHED_REPLIES_PER_USER} replies of yours may be unfinished at once; "
+            f"{unfinished} are. Try again when some are done.",
+            retry_after=_RETRY_AFTER_SECONDS,
+        )
 
     def _wanted(self, request: SendRequest, asked: int) -> tuple[int, float]:
         """How many final replies are enough, and how long to wait for them (seconds)."""
@@ -126,37 +153,18 @@ class MessageService:
         return min(replies, asked), seconds
 
 
-def _check_room(turn: Turn, more: int) -> None:
-    if turn.unfinished + more > UNFINISHED_REPLIES_PER_USER:
-        raise TooManyRequestsError(
-            f"At most {UNFINISHED_REPLIES_PER_USER} replies of yours may be unfinished at once; "
-            f"{turn.unfinished} are. Try again when some are done.",
-            retry_after=_RETRY_AFTER_SECONDS,
-        )
+def _message_sent(new: NewMessage) -> MessageSent:
+    return MessageSent(
+        user_id=new.user_id,
+        conversation_id=_FILLED_IN,
+        message_id=_FILLED_IN,
+        providers=_names(new),
+        created_at=datetime.now(UTC),
+    )
 
 
-def _events(turn: Turn, choices: list[ProviderChoice]) -> list[EventData]:
-    providers = [each.provider for each in choices]
-    sent = MessageSent(
-        user_id=turn.user_id,
-        version=turn.version,
-        conversation_id=turn.conversation_id,
-        message_id=turn.message_id,
-        providers=providers,
-        created_at=turn.created_at,
-    )
-    if not turn.is_first:
-        return [sent]
-    started = ConversationStarted(
-        user_id=turn.user_id,
-        version=turn.version - 1,
-        conversation_id=turn.conversation_id,
-        title=turn.title,
-        folder=turn.folder,
-        providers=providers,
-        created_at=turn.started_at,
-    )
-    return [started, sent]
+def _names(new: NewMessage) -> list[str]:
+    return [choice.provider for choice in new.choices]
 
 
 _MARKUP = re.compile(r"[`*#>~]+")

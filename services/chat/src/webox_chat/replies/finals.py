@@ -17,7 +17,6 @@ from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
-from webox_kit.outbox import publish
 from webox_kit.signals import send_signal
 
 log = get_logger(__name__)
@@ -33,13 +32,8 @@ Pending = tuple[Final, asyncio.Future[bool]]
 
 async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
     """End replies, with their ledger rows and events; the ids of those that were still ours."""
-    async with database.flight() as flight:
-        versions = await ReplyRepository(database).finish(flight, finals)
-        now = datetime.now(UTC)
-        ours = [final for final in finals if final.claim.reply_id in versions]
-        events = [_event(final, versions[final.claim.reply_id], now) for final in ours]
-        await publish(flight, *events, source="chat")
-    return set(versions)
+    now = datetime.now(UTC)
+    return await ReplyRepository(database).finish([(final, _event(final, now)) for final in finals])
 
 
 class FinalWriter:
@@ -129,11 +123,10 @@ def _set_error(future: asyncio.Future[bool], error: Exception) -> None:
         future.set_exception(error)
 
 
-def _event(final: Final, version: int, now: datetime) -> ReplyFinished:
+def _event(final: Final, now: datetime) -> ReplyFinished:
     claim = final.claim
     return ReplyFinished(
         user_id=claim.user_id,
-        version=version,
         conversation_id=claim.conversation_id,
         message_id=claim.message_id,
         reply_id=claim.reply_id,

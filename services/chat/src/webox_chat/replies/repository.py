@@ -30,14 +30,17 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from webox_chat.conversations.repository import readable
 from webox_chat.models import UNFINISHED, conversation, message, reply, usage_ledger
 from webox_chat.providers import ChatTurn
 from webox_chat.replies.schemas import Claim, Claimed, Final, Lease, Question
+from webox_contracts.events import ReplyFinished
 from webox_kit.database import Database
-from webox_kit.statements import Flight, Row, Statement
+from webox_kit.event_tables import outbox
+from webox_kit.outbox import draft, filled_in
+from webox_kit.statements import Row, Statement
 
 _THREAD_TURNS = 200
 """A thread goes back at most so many questions."""
@@ -87,19 +90,19 @@ class ReplyRepository:
         )
         return {row["id"] for row in rows}
 
-    async def finish(self, flight: Flight, finals: Sequence[Final]) -> dict[int, int]:
+    async def finish(self, finals: Sequence[tuple[Final, ReplyFinished]]) -> set[int]:
         """The fenced write: ends replies, with their ledger rows, and lets conversations show it.
 
-        By the id of each reply that was still ours, its conversation's new version. The others
-        belong to somebody else.
+        Each comes with its event, whose version is filled in. The ids of the replies that were
+        still ours; the others belong to somebody else, and nothing is told of them.
         """
-        [rows] = await flight.read(
+        [rows] = await self._database.run(
             _FINISH(
-                finals=[_final_row(final) for final in finals],
-                conversations=sorted({final.claim.conversation_id for final in finals}),
+                finals=[_final_row(final, event) for final, event in finals],
+                conversations=sorted({final.claim.conversation_id for final, _ in finals}),
             )
         )
-        return {row["id"]: row["version"] for row in rows}
+        return {row["id"] for row in rows}
 
     async def take_stranded(self, older_than: timedelta, limit: int) -> list[Claim]:
         """Replies queued too long, or whose lease ran out; marked as enqueued again now."""
@@ -284,7 +287,13 @@ def _finish_statement() -> Statement:
     )
     final = (
         func.jsonb_to_recordset(bindparam("finals", type_=JSONB))
-        .table_valued(column("id", BigInteger), column("attempt", Integer), *_OUTCOME)
+        .table_valued(
+            column("id", BigInteger),
+            column("attempt", Integer),
+            column("event_id", UUID),
+            column("event", JSONB),
+            *_OUTCOME,
+        )
         .render_derived(name="final", with_types=True)
     )
     finished = (
@@ -325,10 +334,17 @@ def _finish_statement() -> Statement:
         .returning(conversation.c.id, conversation.c.version)
         .cte("shown")
     )
-    return Statement(
-        select(finished.c.id, shown.c.version)
+    event = filled_in(final.c.event, {"version": shown.c.version})
+    told = (
+        select(final.c.event_id, event)
+        .join(finished, finished.c.id == final.c.id)
         .join(shown, shown.c.id == finished.c.conversation_id)
+        .order_by(final.c.id)
+    )
+    return Statement(
+        select(finished.c.id)
         .add_cte(noted_in_ledger)
+        .add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
     )
 
 
@@ -348,11 +364,12 @@ _LEDGER_COLUMNS = (
 _FINISH = _finish_statement()
 
 
-def _final_row(final: Final) -> dict[str, Any]:
+def _final_row(final: Final, event: ReplyFinished) -> dict[str, Any]:
     error = {"code": final.error_code, "detail": final.error_detail} if final.error_code else None
     return {
         "id": final.claim.reply_id,
         "attempt": final.claim.attempt,
+        **draft(event, source="chat"),
         "status": final.status,
         "content": final.content,
         "error": error,
