@@ -10,6 +10,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from webox_kit import redis_transport
 from webox_kit.logs import get_logger
 from webox_kit.streams import connect
 
@@ -29,6 +30,7 @@ def create_celery(service: str, broker_url: str) -> Celery:
     Late acknowledgement and `reject_on_worker_lost` give a killed worker's task back; restoring
     every 5 s, unthrottled, keeps that under 10 s where the defaults take 100.
     """
+    redis_transport.use()
     app = Celery(service, broker=_with_user_info(broker_url), set_as_current=False)
     app.conf.update(
         task_default_queue=service,

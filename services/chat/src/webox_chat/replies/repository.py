@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     ColumnClause,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Interval,
     Numeric,
@@ -25,12 +26,11 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     true,
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID, aggregate_order_by
 
 from webox_chat.conversations.repository import readable
 from webox_chat.models import UNFINISHED, conversation, message, reply, usage_ledger
@@ -40,7 +40,7 @@ from webox_contracts.events import ReplyFinished
 from webox_kit.database import Database
 from webox_kit.event_tables import outbox
 from webox_kit.outbox import draft, filled_in
-from webox_kit.statements import Row, Statement
+from webox_kit.statements import Statement
 
 _THREAD_TURNS = 200
 """A thread goes back at most so many questions."""
@@ -66,15 +66,13 @@ class ReplyRepository:
 
         None when there are none.
         """
-        taken, said = await self._database.run(
-            _CLAIM(
-                of_message=message_id, most_attempts=lease.max_attempts, duration=lease.duration
-            ),
-            _THREAD(message_id=message_id),
+        [[row]] = await self._database.run(
+            _CLAIM(message_id=message_id, most_attempts=lease.max_attempts, duration=lease.duration)
         )
-        if not taken:
+        if row["claims"] is None:
             return None
-        claims = [Claim(**row) for row in taken]
+        claims = [Claim(**each) for each in row["claims"]]
+        said = row["said"]
         threads = {claim.provider: _thread(said, claim.provider) for claim in claims}
         asked = said[-1]
         return Claimed(claims, Question(threads, asked["temperature"], asked["max_tokens"]))
@@ -130,10 +128,10 @@ def _nobody_works_on_it() -> ColumnElement[bool]:
 
 _DURATION = bindparam("duration", type_=Interval)
 
-_CLAIM = Statement(
+_CLAIMED = (
     update(reply)
     .where(
-        reply.c.message_id == bindparam("of_message"),
+        reply.c.message_id == bindparam("message_id", type_=BigInteger),
         reply.c.attempt < bindparam("most_attempts"),
         _nobody_works_on_it(),
     )
@@ -144,6 +142,7 @@ _CLAIM = Statement(
         started_at=func.coalesce(reply.c.started_at, func.clock_timestamp()),
     )
     .returning(*_CLAIM_COLUMNS)
+    .cte("claimed")
 )
 
 
@@ -200,7 +199,7 @@ _QUEUE_STATE = Statement(
 )
 
 
-def _thread(said: Sequence[Row], provider: str) -> tuple[ChatTurn, ...]:
+def _thread(said: Sequence[dict[str, Any]], provider: str) -> tuple[ChatTurn, ...]:
     return tuple(
         ChatTurn("user" if each["provider"] is None else "assistant", each["content"])
         for each in said
@@ -208,7 +207,7 @@ def _thread(said: Sequence[Row], provider: str) -> tuple[ChatTurn, ...]:
     )
 
 
-def _thread_query() -> Statement:
+def _thread_query() -> CompoundSelect[Any]:
     """The message and its ancestors with their answers, in the order they were said."""
     asked = (
         select(*message.c, literal(0).label("depth"))
@@ -253,10 +252,29 @@ def _thread_query() -> Statement:
         .join(answer, true())
         .where(asked.c.depth > 0)
     )
-    return Statement(union_all(questions, answers).order_by(text("depth DESC"), text("place")))
+    return union_all(questions, answers)
 
 
-_THREAD = _thread_query()
+def _claim() -> Statement:
+    """One row: what was claimed, and what has been said, both as JSON."""
+    thread = _thread_query().cte("thread")
+    order = aggregate_order_by(
+        func.to_jsonb(thread.table_valued()), thread.c.depth.desc(), thread.c.place
+    )
+    return Statement(
+        select(
+            select(func.jsonb_agg(func.to_jsonb(_CLAIMED.table_valued())))
+            .select_from(_CLAIMED)
+            .scalar_subquery()
+            .label("claims"),
+            select(func.jsonb_agg(order)).select_from(thread).scalar_subquery().label("said"),
+            # Not waiting for the disk: a claim that a crash of PostgreSQL undoes is made again.
+            func.set_config("synchronous_commit", "off", literal_column("true")),
+        )
+    )
+
+
+_CLAIM = _claim()
 
 _OUTCOME: tuple[ColumnClause[Any], ...] = (
     column("status", Text),
