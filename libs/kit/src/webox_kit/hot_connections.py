@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
+import orjson
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from webox_kit.statements import Connection
@@ -63,6 +65,7 @@ class HotConnections:
                     timeout=_TIMEOUT_SECONDS,
                     # Else its waits between tries double, and it comes back long after PostgreSQL.
                     reconnect_timeout=_TIMEOUT_SECONDS,
+                    configure=_read_json,
                     check=self._check_idle,
                     open=False,
                 )
@@ -74,3 +77,7 @@ class HotConnections:
         """So that a restarted PostgreSQL costs at most one error."""
         if time.monotonic() - self._used_at.get(connection, 0.0) > _TRUSTED_SECONDS:
             await AsyncConnectionPool.check_connection(connection)
+
+
+async def _read_json(connection: Connection) -> None:
+    set_json_loads(orjson.loads, connection)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.rows import DictRow
 from sqlalchemy import create_mock_engine
@@ -20,7 +21,9 @@ from sqlalchemy.sql.elements import ClauseElement
 Row = DictRow
 Connection = psycopg.AsyncConnection[Row]
 
-_DIALECT: Dialect = create_mock_engine("postgresql+psycopg://", lambda *_: None).dialect
+_DIALECT: Dialect = create_mock_engine(
+    "postgresql+psycopg://", lambda *_: None, json_serializer=orjson.dumps
+).dialect
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
 from redis.asyncio import Redis
 
 from webox_chat.messages.service import REPLY_SIGNAL
-from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.repository import FinalRow, ReplyRepository, final_row
 from webox_chat.replies.schemas import Claim, Final
 from webox_contracts.events import ReplyFinished
 from webox_kit.cancellation import cancel_and_wait
@@ -27,22 +28,28 @@ _RETRY_SECONDS = 0.5
 # message costs less than a transaction of their own.
 _GATHER_SECONDS = 0.005
 
-Pending = tuple[Final, asyncio.Future[bool]]
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A final, made ready while others of its message are still to come."""
+
+    claim: Claim
+    row: FinalRow
+    written: asyncio.Future[bool]
 
 
 async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
     """End replies, with their ledger rows and events; the ids of those that were still ours."""
-    now = datetime.now(UTC)
-    return await ReplyRepository(database).finish([(final, _event(final, now)) for final in finals])
+    return await ReplyRepository(database).finish([_row(final) for final in finals])
 
 
 class FinalWriter:
     """Collects finals while a transaction is under way, and writes them with the next one."""
 
     def __init__(self, database: Database, redis: Redis) -> None:
-        self._database = database
+        self._replies = ReplyRepository(database)
         self._redis = redis
-        self._waiting: asyncio.Queue[Pending] = asyncio.Queue()
+        self._waiting: asyncio.Queue[_Pending] = asyncio.Queue()
         self._expected: Counter[int] = Counter()
         self._task: asyncio.Task[None] | None = None
 
@@ -68,14 +75,14 @@ class FinalWriter:
     async def write(self, final: Final) -> bool:
         """End a reply; False when it was no longer ours, and nothing was written."""
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        await self._waiting.put((final, written))
+        await self._waiting.put(_Pending(final.claim, _row(final), written))
         return await written
 
     async def _write_for_ever(self) -> None:
         while True:
             await self._write_together(await self._gathered())
 
-    async def _gathered(self) -> list[Pending]:
+    async def _gathered(self) -> list[_Pending]:
         """The finals that are there, once those of their messages are that are about to come."""
         batch = [await self._waiting.get()]
         with suppress(TimeoutError):
@@ -86,31 +93,31 @@ class FinalWriter:
             batch.append(self._waiting.get_nowait())
         return batch
 
-    def _expects_more_of(self, batch: Sequence[Pending]) -> bool:
-        return any(final.claim.message_id in self._expected for final, _ in batch)
+    def _expects_more_of(self, batch: Sequence[_Pending]) -> bool:
+        return any(each.claim.message_id in self._expected for each in batch)
 
-    async def _write_together(self, batch: Sequence[Pending]) -> None:
+    async def _write_together(self, batch: Sequence[_Pending]) -> None:
         try:
-            written = await self._retrying([final for final, _ in batch])
+            written = await self._retrying([each.row for each in batch])
         except Exception as error:
             if len(batch) > 1:
                 for each in batch:
                     await self._write_together([each])
                 return
-            log.exception("a reply could not be written", reply=batch[0][0].claim.reply_id)
-            _set_error(batch[0][1], error)
+            log.exception("a reply could not be written", reply=batch[0].claim.reply_id)
+            _set_error(batch[0].written, error)
             return
-        for message_id in {final.claim.message_id for final, _ in batch}:
+        for message_id in {each.claim.message_id for each in batch}:
             await send_signal(self._redis, REPLY_SIGNAL, message_id)
-        for final, future in batch:
-            if not future.done():
-                future.set_result(final.claim.reply_id in written)
+        for each in batch:
+            if not each.written.done():
+                each.written.set_result(each.claim.reply_id in written)
 
-    async def _retrying(self, finals: Sequence[Final]) -> set[int]:
+    async def _retrying(self, rows: Sequence[FinalRow]) -> set[int]:
         """While the database is away, the text is kept here and tried again."""
         while True:
             try:
-                return await write_finals(self._database, finals)
+                return await self._replies.finish(rows)
             except Exception as error:
                 if not is_outage(error):
                     raise
@@ -123,9 +130,9 @@ def _set_error(future: asyncio.Future[bool], error: Exception) -> None:
         future.set_exception(error)
 
 
-def _event(final: Final, now: datetime) -> ReplyFinished:
+def _row(final: Final) -> FinalRow:
     claim = final.claim
-    return ReplyFinished(
+    event = ReplyFinished(
         user_id=claim.user_id,
         conversation_id=claim.conversation_id,
         message_id=claim.message_id,
@@ -140,5 +147,6 @@ def _event(final: Final, now: datetime) -> ReplyFinished:
         cost=final.cost,
         time_to_first_token_ms=final.time_to_first_token_ms,
         total_ms=final.total_ms,
-        finished_at=now,
+        finished_at=datetime.now(UTC),
     )
+    return final_row(final, event)

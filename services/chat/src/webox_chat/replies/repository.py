@@ -57,6 +57,9 @@ _CLAIM_COLUMNS = (
 )
 
 
+FinalRow = dict[str, Any]
+
+
 class ReplyRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -88,18 +91,14 @@ class ReplyRepository:
         )
         return {row["id"] for row in rows}
 
-    async def finish(self, finals: Sequence[tuple[Final, ReplyFinished]]) -> set[int]:
+    async def finish(self, finals: Sequence[FinalRow]) -> set[int]:
         """The fenced write: ends replies, with their ledger rows, and lets conversations show it.
 
-        Each comes with its event, whose version is filled in. The ids of the replies that were
-        still ours; the others belong to somebody else, and nothing is told of them.
+        The ids of the replies that were still ours; the others belong to somebody else, and
+        nothing is told of them.
         """
-        [rows] = await self._database.run(
-            _FINISH(
-                finals=[_final_row(final, event) for final, event in finals],
-                conversations=sorted({final.claim.conversation_id for final, _ in finals}),
-            )
-        )
+        conversations = sorted({final["conversation_id"] for final in finals})
+        [rows] = await self._database.run(_FINISH(finals=finals, conversations=conversations))
         return {row["id"] for row in rows}
 
     async def take_stranded(self, older_than: timedelta, limit: int) -> list[Claim]:
@@ -382,11 +381,13 @@ _LEDGER_COLUMNS = (
 _FINISH = _finish_statement()
 
 
-def _final_row(final: Final, event: ReplyFinished) -> dict[str, Any]:
+def final_row(final: Final, event: ReplyFinished) -> FinalRow:
+    """What `finish` takes: a final with its event, whose version it fills in."""
     error = {"code": final.error_code, "detail": final.error_detail} if final.error_code else None
     return {
         "id": final.claim.reply_id,
         "attempt": final.claim.attempt,
+        "conversation_id": final.claim.conversation_id,
         **draft(event, source="chat"),
         "status": final.status,
         "content": final.content,
