@@ -4,16 +4,30 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, literal, null, select, union_all, update
+from sqlalchemy import (
+    BigInteger,
+    LargeBinary,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from webox_contracts.identity import Identity, Scope
 from webox_gateway.door.tickets import Grant
 from webox_gateway.models import access_token, account, session
 from webox_kit.database import Database, Session
 from webox_kit.errors import UnavailableError
+from webox_kit.statements import Row as HotRow
+from webox_kit.statements import Statement
 
 _IDEMPOTENCY_KEPT = timedelta(hours=24)
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -170,21 +184,17 @@ async def find_grant(database: Database, digest: bytes) -> Grant | None:
         UnavailableError: the database is away, so nobody can be told from anybody.
     """
     try:
-        async with database.transaction() as database_session:
-            row = (await database_session.execute(_grants(digest))).one_or_none()
-            if row is not None and row.note_use:
-                await database_session.execute(
-                    update(access_token)
-                    .where(access_token.c.id == row.token_id)
-                    .values(last_used_at=func.now())
-                )
-    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        [rows] = await database.run(_GRANTS(digest=digest))
+        if rows and rows[0]["note_use"]:
+            await database.run(_NOTE_USE(token_id=rows[0]["token_id"]))
+    except (DBAPIError, OSError) as error:
         raise UnavailableError("Tokens cannot be checked for the moment.") from error
-    return _grant(row) if row is not None else None
+    return _grant(rows[0]) if rows else None
 
 
-def _grants(digest: bytes) -> Any:
+def _grants() -> Statement:
     """Sessions and tokens in one question: the digest does not say which it is."""
+    digest = bindparam("digest", type_=LargeBinary)
     sessions = (
         select(
             literal(value=True).label("is_session"),
@@ -215,17 +225,26 @@ def _grants(digest: bytes) -> Any:
             access_token.c.expires_at.is_(None) | (access_token.c.expires_at > func.now()),
         )
     )
-    return union_all(sessions, tokens)
+    return Statement(union_all(sessions, tokens))
 
 
-def _grant(row: Row[Any]) -> Grant:
-    may = scopes_of(row.role)
-    scopes = may if row.is_session else frozenset(row.scopes) & {*may, Scope.EVENTS_WRITE}
-    expires_at: datetime | None = row.expires_at
+_GRANTS = _grants()
+_NOTE_USE = Statement(
+    update(access_token)
+    .where(access_token.c.id == bindparam("token_id", type_=BigInteger))
+    .values(last_used_at=func.now())
+    .returning(access_token.c.id)
+)
+
+
+def _grant(row: HotRow) -> Grant:
+    may = scopes_of(row["role"])
+    scopes = may if row["is_session"] else frozenset(row["scopes"]) & {*may, Scope.EVENTS_WRITE}
+    expires_at: datetime | None = row["expires_at"]
     return Grant(
-        token_id=row.token_id,
-        session=row.is_session,
-        identity=Identity(user_id=row.user_id, role=row.role, scopes=frozenset(scopes)),
+        token_id=row["token_id"],
+        session=row["is_session"],
+        identity=Identity(user_id=row["user_id"], role=row["role"], scopes=frozenset(scopes)),
         expires_at=expires_at.timestamp() if expires_at else None,
     )
 
