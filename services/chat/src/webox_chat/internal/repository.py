@@ -2,51 +2,56 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import CompoundSelect, Select, literal, null, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CompoundSelect,
+    Integer,
+    any_,
+    bindparam,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from webox_chat.conversations.repository import CONVERSATION_COLUMNS, readable
 from webox_chat.conversations.schemas import StoredConversation
 from webox_chat.internal.schemas import Document, OwnedConversation
 from webox_chat.models import conversation, message, reply
-from webox_kit.database import Session
+from webox_kit.database import Database
+from webox_kit.statements import Bound, Statement
 
 
 class InternalRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    """Hot statements: search asks after every batch of events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def documents_by_id(self, ids: Sequence[int]) -> list[Document]:
-        return await self._documents(
-            _documents(message.c.id.in_(ids), reply.c.id.in_(ids)), limit=2 * len(ids)
-        )
+        return await self._documents(_DOCUMENTS_BY_ID(ids=ids))
 
     async def documents_after(self, after: int, limit: int) -> list[Document]:
-        return await self._documents(_documents(message.c.id > after, reply.c.id > after), limit)
+        return await self._documents(_DOCUMENTS_AFTER(after=after, most=limit))
 
     async def conversations_by_id(self, ids: Sequence[int]) -> list[OwnedConversation]:
-        return await self._conversations(select(conversation).where(conversation.c.id.in_(ids)))
+        return await self._conversations(_CONVERSATIONS_BY_ID(ids=ids))
 
     async def conversations_after(self, after: int, limit: int) -> list[OwnedConversation]:
-        query = select(conversation).where(conversation.c.id > after)
-        return await self._conversations(query.order_by(conversation.c.id).limit(limit))
+        return await self._conversations(_CONVERSATIONS_AFTER(after=after, most=limit))
 
     async def of_user(self, user_id: int, ids: Sequence[int]) -> list[StoredConversation]:
-        rows = await self._session.execute(
-            select(*CONVERSATION_COLUMNS)
-            .where(conversation.c.user_id == user_id, conversation.c.id.in_(ids))
-            .order_by(conversation.c.id)
-        )
+        [rows] = await self._database.run(_CONVERSATIONS_OF_USER(ids=ids, of_user=user_id))
         return [StoredConversation.model_validate(row) for row in rows]
 
-    async def _documents(
-        self, query: CompoundSelect[tuple[object, ...]], limit: int
-    ) -> list[Document]:
-        rows = await self._session.execute(query.order_by("id").limit(limit))
+    async def _documents(self, statement: Bound) -> list[Document]:
+        [rows] = await self._database.run(statement)
         return [Document.model_validate(row) for row in rows]
 
-    async def _conversations(self, query: Select[tuple[object, ...]]) -> list[OwnedConversation]:
-        rows = await self._session.execute(query)
+    async def _conversations(self, statement: Bound) -> list[OwnedConversation]:
+        [rows] = await self._database.run(statement)
         return [OwnedConversation.model_validate(row) for row in rows]
 
 
@@ -84,3 +89,25 @@ def _documents(
         .where(replies, readable())
     )
     return union_all(asked, answered)
+
+
+_IDS = any_(bindparam("ids", type_=ARRAY(BigInteger)))
+_AFTER = bindparam("after", type_=BigInteger)
+_MOST = bindparam("most", type_=Integer)
+
+_DOCUMENTS_BY_ID = Statement(_documents(message.c.id == _IDS, reply.c.id == _IDS).order_by("id"))
+_DOCUMENTS_AFTER = Statement(
+    _documents(message.c.id > _AFTER, reply.c.id > _AFTER).order_by("id").limit(_MOST)
+)
+_CONVERSATIONS_BY_ID = Statement(select(conversation).where(conversation.c.id == _IDS))
+_CONVERSATIONS_AFTER = Statement(
+    select(conversation).where(conversation.c.id > _AFTER).order_by(conversation.c.id).limit(_MOST)
+)
+_CONVERSATIONS_OF_USER = Statement(
+    select(*CONVERSATION_COLUMNS)
+    .where(
+        conversation.c.user_id == bindparam("of_user", type_=BigInteger),
+        conversation.c.id == _IDS,
+    )
+    .order_by(conversation.c.id)
+)

@@ -22,26 +22,23 @@ _ENTRIES = "internal messages"
 class InternalService:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._found = InternalRepository(database)
         self._conversations = ConversationService(database)
 
     async def documents(self, ids: Sequence[int] | None, after: int, limit: int) -> DocumentList:
         """By id, or all with ids above `after`; deleted ones are simply not there."""
-        async with self._database.transaction() as session:
-            found = InternalRepository(session)
-            if ids is not None:
-                return DocumentList(documents=await found.documents_by_id(ids))
-            return DocumentList(documents=await found.documents_after(after, limit))
+        if ids is not None:
+            return DocumentList(documents=await self._found.documents_by_id(ids))
+        return DocumentList(documents=await self._found.documents_after(after, limit))
 
     async def conversations(
         self, ids: Sequence[int] | None, after: int, limit: int
     ) -> OwnedConversationList:
-        async with self._database.transaction() as session:
-            found = InternalRepository(session)
-            if ids is not None:
-                return OwnedConversationList(conversations=await found.conversations_by_id(ids))
-            return OwnedConversationList(
-                conversations=await found.conversations_after(after, limit)
-            )
+        if ids is not None:
+            return OwnedConversationList(conversations=await self._found.conversations_by_id(ids))
+        return OwnedConversationList(
+            conversations=await self._found.conversations_after(after, limit)
+        )
 
     async def of_user(
         self,
@@ -57,8 +54,7 @@ class InternalService:
                 user_id, filters, limit=limit, cursor=cursor, skip=None
             )
             return UserConversationList(**page.model_dump())
-        async with self._database.transaction() as session:
-            named = await InternalRepository(session).of_user(user_id, ids)
+        named = await self._found.of_user(user_id, ids)
         return UserConversationList(conversations=list(named), next_cursor=None)
 
     async def messages(
