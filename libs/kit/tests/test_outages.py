@@ -146,6 +146,24 @@ class TestTasks:
             assert await queue.send("probe.task", 1) is True
             await queue.close()
 
+    async def test_one_that_is_pushed_is_the_one_that_celery_sends(self, broker_url: str) -> None:
+        app = create_celery("probe", broker_url)
+        queue = TaskQueue(app)
+        assert await queue.send("probe.task", 7, "é") is True
+        app.send_task("probe.task", args=(7, "é"))
+        with app.connection_for_read() as connection:
+            pushed, sent = (connection.default_channel.basic_get("probe") for _ in range(2))
+        await queue.close()
+        assert pushed.decode() == sent.decode()
+        assert pushed.headers.keys() == sent.headers.keys()
+        assert pushed.properties.keys() == sent.properties.keys()
+        own = {"id", "root_id", "origin"}
+        assert {k: v for k, v in pushed.headers.items() if k not in own} == {
+            k: v for k, v in sent.headers.items() if k not in own
+        }
+        assert pushed.headers["id"] == pushed.properties["correlation_id"] != sent.headers["id"]
+        assert pushed.delivery_tag != sent.delivery_tag
+
     async def test_a_missing_redis_takes_no_task_and_no_time(self, short_folder: Path) -> None:
         queue = TaskQueue(create_celery("probe", f"redis+socket://{short_folder}/nowhere.sock"))
         async with asyncio.timeout(0.9):  # before it is given up

@@ -214,3 +214,10 @@ async def test_at_most_fifty_unfinished_replies(chat):
     refused = await chat.post("/api/chat/send", json=slow)
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) > 0
+    assert "50 are" in refused.json()["detail"]
+    follow_up = slow | {"conversation_id": sent[0].json()["conversation_id"]}
+    assert (await chat.post("/api/chat/send", json=follow_up)).status_code == 429
+    to_nowhere = slow | {"conversation_id": 2**62}
+    assert (await chat.post("/api/chat/send", json=to_nowhere)).status_code == 404
+    listed = (await chat.get("/api/chat/conversations")).json()["conversations"]
+    assert [each["message_count"] for each in listed] == [1] * 25, "nothing of the refused is left"

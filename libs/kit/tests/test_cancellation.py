@@ -1,0 +1,56 @@
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from webox_kit.cancellation import cancel_and_wait
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webox_kit.cancellation._AGAIN_SECONDS", 0.02)
+
+
+def losing(times: int) -> "asyncio.Task[None]":
+    """A task that swallows its first `times` cancellations."""
+
+    async def work() -> None:
+        for _ in range(times):
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    return asyncio.create_task(work())
+
+
+async def test_one_that_loses_cancellations_ends_all_the_same() -> None:
+    deaf, quick = losing(3), losing(0)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await cancel_and_wait(deaf, quick)
+    assert deaf.cancelled()
+    assert quick.cancelled()
+
+
+async def test_an_error_at_the_end_is_nobodys_concern() -> None:
+    async def fail() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError
+
+    failing = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    await cancel_and_wait(failing)
+    assert isinstance(failing.exception(), RuntimeError)
+
+
+async def test_being_cancelled_meanwhile_is_put_off_until_they_have_ended() -> None:
+    deaf = losing(3)
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(cancel_and_wait(deaf))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert deaf.cancelled()
