@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXPORT := $(BIN)/uv export --quiet --no-emit-workspace --no-annotate --no-header
+TEST_WORKERS ?= 2
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 MEMBERS := $(wildcard libs/* services/* deploy/local)
 
@@ -37,7 +38,7 @@ up: .venv/ready ## Start the whole of Webox on this machine, at http://localhost
 
 .PHONY: test
 test: lint ## Lint, then every test on the real stack (under 10 minutes)
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
 .PHONY: lint
 lint: .venv/ready-to-test ## Style, types and the walls between services
