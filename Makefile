@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXPORT := $(BIN)/uv export --quiet --no-emit-workspace --no-annotate --no-header
 TEST_WORKERS ?= 2
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+INSTALL := bin/uv pip install --quiet --python $(BIN)/python
 MEMBERS := $(wildcard libs/* services/* deploy/local)
 
 .PHONY: help
@@ -12,24 +12,26 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
 
 # What running takes. uv comes first, by pip and checked against the lock's hashes; uv then
-# installs the rest. A venv without pip is made seconds sooner, so pip is the system's, if any.
+# installs the rest, itself as well. A venv without pip is made seconds sooner, so pip is the
+# system's, if any, and puts uv aside: told of another Python, pip starts itself twice.
 .venv/ready: requirements.lock pyproject.toml $(wildcard */*/pyproject.toml)
 	@echo "Webox: making the Python environment in .venv"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Webox needs Python 3.11 or later; set PYTHON=... to one that is")'
 	@rm -rf .venv
 	@$(PYTHON) -m venv --without-pip .venv
 	@awk '/^[a-z]/ {keep = /^uv==/} keep' requirements.lock > .venv/uv.lock
-	@if $(PYTHON) -m pip --python $(BIN)/python --version > /dev/null 2>&1; \
-	then pip="$(PYTHON) -m pip --python $(BIN)/python"; \
+	@if $(PYTHON) -c 'import pip' 2> /dev/null; then pip="$(PYTHON) -m pip"; \
 	else $(BIN)/python -m ensurepip > /dev/null; pip="$(BIN)/python -m pip"; fi; \
-	$$pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	@$(UV) --require-hashes -r requirements.lock
-	@$(UV) --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
+	$$pip install --quiet --disable-pip-version-check --root-user-action ignore \
+		--no-deps --no-compile --require-hashes --target .venv/bootstrap -r .venv/uv.lock
+	@.venv/bootstrap/$(INSTALL) --require-hashes -r requirements.lock
+	@rm -rf .venv/bootstrap
+	@.venv/$(INSTALL) --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
 	@touch $@
 
 # What testing takes besides.
 .venv/ready-to-test: .venv/ready requirements-dev.lock
-	@$(UV) --require-hashes -r requirements-dev.lock
+	@.venv/$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 .PHONY: up
