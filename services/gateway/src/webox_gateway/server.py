@@ -1,6 +1,7 @@
 """Serving the door: uvicorn with the door's own protocol."""
 
 import ctypes
+import gc
 import signal
 from typing import Any
 
@@ -16,6 +17,9 @@ _IDLE_SECONDS = 15
 _GRACE_SECONDS = 20
 _M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 1024 * 1024
+# Requests leave hardly any cycles behind. Looking for them after every 700 new objects, as Python
+# does by itself, takes an eighth of what the gateway can do.
+_COLLECT_AFTER = (20_000, 50, 50)
 
 
 def server_config(app: Door, **more: Any) -> uvicorn.Config:
@@ -40,6 +44,7 @@ def server_config(app: Door, **more: Any) -> uvicorn.Config:
 def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way and return."""
     _give_large_memory_back()
+    gc.set_threshold(*_COLLECT_AFTER)
     app = create_app(settings)
     # uvicorn raises the signal again when it has shut down; that is success, not a death.
     for number in (signal.SIGTERM, signal.SIGINT):
