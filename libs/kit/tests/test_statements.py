@@ -62,6 +62,10 @@ class TestRun:
         echo = Statement(select(TITLE.label("title"), literal("constant").label("other")))
         assert await database.run(echo()) == [[{"title": None, "other": "constant"}]]
 
+    async def test_an_unknown_value_is_refused(self) -> None:
+        with pytest.raises(TypeError, match="titel"):
+            ADD(titel="typo")
+
     async def test_many_at_once_share_the_connections(self, database: Database) -> None:
         await asyncio.gather(*(database.run(ADD(title=f"{n:03}")) for n in range(100)))
         assert len(await effects(database)) == 100

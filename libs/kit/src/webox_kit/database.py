@@ -68,11 +68,12 @@ class Database:
 
     async def run(self, *statements: Bound) -> list[list[Row]]:
         """The rows of each, after one round trip in which all are one transaction."""
-        async with errors_as_sqlalchemys(), self._hot.connection() as connection:
-            if len(statements) == 1:
-                return await read(connection, *statements)
-            async with connection.pipeline():
-                return await read(connection, *statements)
+        with errors_as_sqlalchemys():
+            async with self._hot.connection() as connection:
+                if len(statements) == 1:
+                    return await read(connection, *statements)
+                async with connection.pipeline():
+                    return await read(connection, *statements)
 
     def _check_idle(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
         """Ping what lay idle, so that a restarted PostgreSQL costs at most one error.

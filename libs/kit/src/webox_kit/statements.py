@@ -5,8 +5,8 @@ SQLAlchemy's own execution costs several times what PostgreSQL takes for such a 
 out the rest: no compilation, no result objects, and any number of statements per round trip.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,13 @@ class Statement:
         }
 
     def __call__(self, **values: Any) -> Bound:
+        """The statement with these values; those that are left out are NULL.
+
+        Raises:
+            TypeError: it has no parameter of such a name.
+        """
+        if unknown := values.keys() - self._constants.keys():
+            raise TypeError(f"The statement has no parameter {', '.join(sorted(unknown))}.")
         bound = {**self._constants, **values}
         for name, process in self._processors.items():
             bound[name] = process(bound[name])
@@ -63,8 +70,8 @@ async def read(connection: Connection, *statements: Bound) -> list[list[Row]]:
     return [await cursor.fetchall() for cursor in cursors]
 
 
-@asynccontextmanager
-async def errors_as_sqlalchemys() -> AsyncIterator[None]:
+@contextmanager
+def errors_as_sqlalchemys() -> Iterator[None]:
     """Psycopg's errors as those that SQLAlchemy raises for it, without PostgreSQL's DETAIL."""
     try:
         yield
