@@ -107,7 +107,8 @@ class Relay:
                 log.warning("relay waits for Redis", error=str(error))
                 await asyncio.sleep(_IDLE_SECONDS)
             async for _ in listener.notifies(timeout=_IDLE_SECONDS, stop_after=1):
-                await asyncio.sleep(_GATHER_SECONDS)
+                pass
+            await asyncio.sleep(_GATHER_SECONDS)
 
     async def _append(self, events: list[bytes]) -> str:
         pipeline = self._redis.pipeline(transaction=False)
