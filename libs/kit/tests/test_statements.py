@@ -86,9 +86,11 @@ class TestErrors:
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("webox_kit.hot_connections._TRUSTED_SECONDS", 0)
-        await database.run(ALL())
+        nap = Statement(select(text("pg_sleep(0.1)::text AS slept")))
+        await asyncio.gather(*(database.run(nap()) for _ in range(8)))
         await end_hot_connections(database)
-        assert await database.run(ALL()) == [[]]
+        async with asyncio.timeout(1):
+            assert await database.run(ALL()) == [[]]
 
     async def test_one_in_use_costs_one_error_at_most(self, database: Database) -> None:
         await database.run(ALL())
@@ -100,8 +102,18 @@ class TestErrors:
     async def test_a_database_that_is_away_is_an_outage(self, database_url: str) -> None:
         away = Database(database_url.replace("host=", "host=/nowhere"))
         with pytest.raises(OperationalError):
-            await asyncio.wait_for(away.run(ALL()), 10)
+            await asyncio.wait_for(away.run(ALL()), 1)
         await away.close()
+
+    async def test_one_that_was_cancelled_leaves_a_connection_that_works(
+        self, database: Database
+    ) -> None:
+        nap = Statement(select(text("pg_sleep(30)::text AS slept")))
+        for _ in range(12):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await database.run(nap())
+        assert await database.run(ALL()) == [[]]
 
 
 async def end_hot_connections(database: Database) -> None:

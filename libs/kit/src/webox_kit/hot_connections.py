@@ -1,16 +1,15 @@
-"""The connections that hot statements run on: psycopg's own pool, without SQLAlchemy around it."""
+"""The connections that hot statements run on: psycopg's own, without SQLAlchemy around them."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from weakref import WeakKeyDictionary
 
 import orjson
-from psycopg import AsyncConnection
+import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool
 
 from webox_kit.statements import Connection
 
@@ -26,58 +25,74 @@ _TRUSTED_SECONDS = 1.0
 
 
 class HotConnections:
-    """Up to `size` connections that commit by themselves; none before the first use."""
+    """Up to `size` connections that commit by themselves; none before the first use.
+
+    Not psycopg_pool: that waits a second and more after each connection that a restart of
+    PostgreSQL has left dead, and five before it says that PostgreSQL is away.
+    """
 
     def __init__(self, conninfo: str, *, size: int, application: str) -> None:
         self._conninfo = conninfo
-        self._size = size
         self._application = application
-        self._pool: AsyncConnectionPool[Connection] | None = None
-        self._opening = asyncio.Lock()
-        self._used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+        self._room = asyncio.Semaphore(size)
+        self._idle: list[tuple[Connection, float]] = []
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        pool = self._pool or await self._open()
-        async with pool.connection() as connection:
-            yield connection
-            self._used_at[connection] = time.monotonic()
+        """The one used last, so that its statements are prepared and its server's caches warm.
+
+        Raises:
+            psycopg.OperationalError: PostgreSQL is away, or all were in use for five seconds.
+        """
+        await self._enter()
+        try:
+            connection = await self._take()
+            try:
+                yield connection
+            finally:
+                await self._give_back(connection)
+        finally:
+            self._room.release()
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
+        while self._idle:
+            connection, _ = self._idle.pop()
+            await connection.close()
 
-    async def _open(self) -> AsyncConnectionPool[Connection]:
-        async with self._opening:
-            if self._pool is None:
-                pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-                    self._conninfo,
-                    connection_class=AsyncConnection,
-                    kwargs={
-                        "autocommit": True,
-                        "row_factory": dict_row,
-                        "connect_timeout": 5,
-                        "application_name": self._application,
-                        "options": _OPTIONS,
-                    },
-                    min_size=0,
-                    max_size=self._size,
-                    timeout=_TIMEOUT_SECONDS,
-                    # Else its waits between tries double, and it comes back long after PostgreSQL.
-                    reconnect_timeout=_TIMEOUT_SECONDS,
-                    configure=_read_json,
-                    check=self._check_idle,
-                    open=False,
-                )
-                await pool.open()
-                self._pool = pool
-            return self._pool
+    async def _enter(self) -> None:
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await self._room.acquire()
+        except TimeoutError:
+            raise psycopg.OperationalError("all connections are in use") from None
 
-    async def _check_idle(self, connection: Connection) -> None:
-        """So that a restarted PostgreSQL costs at most one error."""
-        if time.monotonic() - self._used_at.get(connection, 0.0) > _TRUSTED_SECONDS:
-            await AsyncConnectionPool.check_connection(connection)
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection, used_at = self._idle.pop()
+            if time.monotonic() < used_at + _TRUSTED_SECONDS or await _lives(connection):
+                return connection
+            await connection.close()
+        connection = await psycopg.AsyncConnection.connect(
+            self._conninfo,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=int(_TIMEOUT_SECONDS),
+            application_name=self._application,
+            options=_OPTIONS,
+        )
+        set_json_loads(orjson.loads, connection)
+        return connection
+
+    async def _give_back(self, connection: Connection) -> None:
+        if connection.info.transaction_status is TransactionStatus.IDLE:
+            self._idle.append((connection, time.monotonic()))
+        else:
+            await connection.close()
 
 
-async def _read_json(connection: Connection) -> None:
-    set_json_loads(orjson.loads, connection)
+async def _lives(connection: Connection) -> bool:
+    try:
+        await connection.execute("SELECT 1")
+    except psycopg.Error:
+        return False
+    return True

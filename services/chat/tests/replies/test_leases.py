@@ -91,6 +91,19 @@ async def test_the_late_write_of_an_earlier_attempt_changes_nothing(database):
     assert contents[owner.reply_id] == "right"
 
 
+async def test_of_two_attempts_in_one_batch_one_is_written_and_told(database):
+    (late, _) = await claim(database)
+    await expire_leases(database)
+    (owner, _) = await claim(database)
+    finals = [Final(late, "failed", error_code="timeout"), Final(owner, "done", content="right")]
+    assert await write_finals(database, finals) == {owner.reply_id}
+    async with database.transaction() as session:
+        events = (await session.scalars(select(outbox.c.event).order_by(outbox.c.id))).all()
+    told = [event for event in events if b'"chat.reply_finished"' in event]
+    assert len(told) == 1
+    assert b'"done"' in told[0]
+
+
 async def test_a_renewed_lease_is_ours_and_a_lost_one_is_not(database):
     claims = await claim(database)
     replies = ReplyRepository(database)

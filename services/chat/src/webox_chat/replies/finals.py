@@ -40,7 +40,8 @@ class _Pending:
 
 async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
     """End replies, with their ledger rows and events; the ids of those that were still ours."""
-    return await ReplyRepository(database).finish([_row(final) for final in finals])
+    written = await ReplyRepository(database).finish([_row(final) for final in finals])
+    return {reply_id for reply_id, _ in written}
 
 
 class FinalWriter:
@@ -111,9 +112,9 @@ class FinalWriter:
             await send_signal(self._redis, REPLY_SIGNAL, message_id)
         for each in batch:
             if not each.written.done():
-                each.written.set_result(each.claim.reply_id in written)
+                each.written.set_result((each.claim.reply_id, each.claim.attempt) in written)
 
-    async def _retrying(self, rows: Sequence[FinalRow]) -> set[int]:
+    async def _retrying(self, rows: Sequence[FinalRow]) -> set[tuple[int, int]]:
         """While the database is away, the text is kept here and tried again."""
         while True:
             try:

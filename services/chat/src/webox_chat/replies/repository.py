@@ -91,15 +91,15 @@ class ReplyRepository:
         )
         return {row["id"] for row in rows}
 
-    async def finish(self, finals: Sequence[FinalRow]) -> set[int]:
+    async def finish(self, finals: Sequence[FinalRow]) -> set[tuple[int, int]]:
         """The fenced write: ends replies, with their ledger rows, and lets conversations show it.
 
-        The ids of the replies that were still ours; the others belong to somebody else, and
-        nothing is told of them.
+        The ids and attempts of those that were still ours; the others belong to somebody else,
+        and nothing is told of them.
         """
         conversations = sorted({final["conversation_id"] for final in finals})
         [rows] = await self._database.run(_FINISH(finals=finals, conversations=conversations))
-        return {row["id"] for row in rows}
+        return {(row["id"], row["attempt"]) for row in rows}
 
     async def take_stranded(self, older_than: timedelta, limit: int) -> list[Claim]:
         """Replies queued too long, or whose lease ran out; marked as enqueued again now."""
@@ -232,6 +232,7 @@ def _thread_query() -> CompoundSelect[Any]:
         select(reply.c.provider, reply.c.content)
         .where(
             reply.c.message_id == asked.c.id,
+            reply.c.provider.in_(select(_CLAIMED.c.provider)),
             reply.c.superseded_by.is_(None),
             reply.c.status == "done",
             reply.c.content != "",
@@ -267,8 +268,6 @@ def _claim() -> Statement:
             .scalar_subquery()
             .label("claims"),
             select(func.jsonb_agg(order)).select_from(thread).scalar_subquery().label("said"),
-            # Not waiting for the disk: a claim that a crash of PostgreSQL undoes is made again.
-            func.set_config("synchronous_commit", "off", literal_column("true")),
         )
     )
 
@@ -354,12 +353,15 @@ def _finish_statement() -> Statement:
     event = filled_in(final.c.event, {"version": shown.c.version})
     told = (
         select(final.c.event_id, event)
-        .join(finished, finished.c.id == final.c.id)
+        .join(
+            finished,
+            and_(finished.c.id == final.c.id, finished.c.attempt == final.c.attempt),
+        )
         .join(shown, shown.c.id == finished.c.conversation_id)
         .order_by(final.c.id)
     )
     return Statement(
-        select(finished.c.id)
+        select(finished.c.id, finished.c.attempt)
         .add_cte(noted_in_ledger)
         .add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
     )
