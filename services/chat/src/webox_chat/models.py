@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -83,8 +84,10 @@ message = Table(
     Column("user_id", BigInteger, nullable=False),
     Column("parent_id", BigInteger),
     Column("content", Text, nullable=False),
+    Column("system", Text),
     Column("temperature", Double),
     Column("max_tokens", Integer),
+    Column("stop", ARRAY(Text)),
     _moment("created_at"),
     Index("ix_message_conversation", "conversation_id", "id"),
 )
@@ -105,17 +108,22 @@ reply = Table(
     _moment("lease_until", nullable=True),
     Column("superseded_by", BigInteger),
     Column("content", Text, nullable=False, server_default=text("''")),
+    Column("reasoning", Text, nullable=False, server_default=text("''")),
     Column("error", JSONB),
     Column("finish_reason", Text),
     Column("truncated", Boolean, nullable=False, server_default=text("false")),
+    Column("context_cut", Boolean, nullable=False, server_default=text("false")),
+    Column("fallback", JSONB),
     Column("input_tokens", Integer),
     Column("output_tokens", Integer),
     Column("cost", Numeric(20, 10)),
     Column("time_to_first_token_ms", Integer),
     Column("total_ms", Integer),
     _moment("created_at"),
+    Column("reserved", Numeric(20, 10), nullable=False, server_default=text("0")),
     _moment("enqueued_at"),
     _moment("started_at", nullable=True),
+    _moment("cancel_requested_at", nullable=True),
     _moment("finished_at", nullable=True),
     CheckConstraint(
         "status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="status"
@@ -159,3 +167,47 @@ usage_ledger = Table(
     Index("ix_usage_ledger_user", "user_id", "finished_at"),
 )
 """One row per finished reply, without text; it outlives the conversation."""
+
+user_setting = Table(
+    "user_setting",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("language", Text),
+    Column("time_zone", Text),
+    Column("default_providers", ARRAY(Text)),
+    Column("default_models", JSONB),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    _moment("updated_at"),
+)
+"""What a user chose; null where nothing was."""
+
+sent_request = Table(
+    "sent_request",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("message_id", BigInteger, nullable=False),
+    _moment("created_at"),
+    Index("ix_sent_request_created_at", "created_at"),
+)
+"""Which message a send with an Idempotency-Key made."""
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("monthly_spend", Numeric(20, 10)),
+    Column("sends_a_minute", Integer),
+)
+"""What differs from the settings for a user: US dollars a calendar month (UTC), and a rate."""
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("reserved", Numeric(20, 10), nullable=False, server_default=text("0")),
+    Column("spent", Numeric(20, 10), nullable=False, server_default=text("0")),
+)
+"""A user's month: what running replies may still cost, and what the finished ones did."""

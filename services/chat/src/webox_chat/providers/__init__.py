@@ -1,11 +1,13 @@
 """Asking AI providers: the registry of who can be asked, and one module per wire protocol."""
 
 from webox_chat.providers.base import (
+    Asked,
     ChatTurn,
     ErrorCode,
     Finished,
     ProviderError,
     ProviderRequest,
+    ReasoningDelta,
     StreamItem,
     TextDelta,
 )
@@ -14,6 +16,7 @@ from webox_chat.providers.provider import Provider
 from webox_chat.providers.registry import Registry
 
 __all__ = [
+    "Asked",
     "ChatTurn",
     "ErrorCode",
     "Finished",
@@ -21,6 +24,7 @@ __all__ = [
     "ProviderError",
     "ProviderRegistryError",
     "ProviderRequest",
+    "ReasoningDelta",
     "Registry",
     "StreamItem",
     "TextDelta",

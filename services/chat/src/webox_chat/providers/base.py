@@ -31,11 +31,31 @@ class ProviderRequest:
     system: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is being asked now; comes before anything else, and again when a fallback takes over.
+
+    `context_cut` says that the oldest turns were left out, for the model's window.
+    """
+
+    provider: str
+    model: str
+    context_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the answer: never empty, without NUL or lone surrogates."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """The next piece of what the model thinks before and while it answers; cleaned likewise."""
 
     text: str
 
@@ -54,7 +74,7 @@ class Finished:
     truncated: bool = False
 
 
-StreamItem = TextDelta | Finished
+StreamItem = Asked | TextDelta | ReasoningDelta | Finished
 
 
 class ProviderError(Exception):

@@ -13,6 +13,7 @@ from webox_chat.providers import (
     ProviderError,
     ProviderRequest,
     Registry,
+    StreamItem,
     TextDelta,
 )
 from webox_chat.replies.finals import FinalWriter
@@ -132,9 +133,11 @@ class _Exchange:
         self._texts: list[str] = []
         self._finished: Finished | None = None
 
-    def take(self, item: TextDelta | Finished) -> None:
+    def take(self, item: StreamItem) -> None:
         if isinstance(item, Finished):
             self._finished = item
+            return
+        if not isinstance(item, TextDelta):
             return
         if self._first_token is None:
             self._first_token = time.monotonic()
