@@ -21,7 +21,7 @@ from webox_probe.proxy import Proxy
 
 from webox_kit.database import Database
 from webox_kit.relay import Relay
-from webox_kit.signals import SignalListener, send_signal
+from webox_kit.signals import Signals, send_signal
 from webox_kit.streams import connect, connect_blocking
 from webox_kit.tasks import TaskQueue, create_celery
 from webox_kit.testing import eventually
@@ -118,10 +118,10 @@ class TestSignals:
     ) -> None:
         client = connect_blocking(proxied_redis_url)
         topic = f"outage:{id(redis_proxy)}"
-        async with SignalListener(client, topic) as listener:
+        async with Signals(client) as signals:
 
             async def heard() -> bool:
-                with listener.expect(1) as signal:
+                async with signals.expect(topic, 1) as signal:
                     await send_signal(redis, topic, 1)
                     return await signal.wait(0.05)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from webox_kit.signals import SignalListener, send_signal
+from webox_kit.signals import Signals, send_signal
 from webox_kit.testing import eventually
 
 
@@ -15,38 +15,42 @@ async def topic(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def listener(
-    blocking_redis: Redis, redis: Redis, topic: str
-) -> AsyncIterator[SignalListener]:
-    """One that has subscribed."""
-    async with SignalListener(blocking_redis, topic) as listener:
+async def signals(blocking_redis: Redis, redis: Redis, topic: str) -> AsyncIterator[Signals]:
+    """With a connection."""
+    async with Signals(blocking_redis) as signals:
 
         async def hears() -> bool:
-            with listener.expect("ready") as signal:
+            async with signals.expect(topic, "ready") as signal:
                 await send_signal(redis, topic, "ready")
                 return await signal.wait(0.05)
 
         await eventually(hears)
-        yield listener
+        yield signals
 
 
-class TestSignals:
-    async def test_reach_all_that_expect_the_key_and_nobody_else(
-        self, listener: SignalListener, redis: Redis, topic: str
+async def _is(taken: list[bytes | None], wanted: list[bytes | None]) -> bool:
+    return taken == wanted
+
+
+class TestExpecting:
+    async def test_all_that_expect_the_key_are_reached_and_nobody_else(
+        self, signals: Signals, redis: Redis, topic: str
     ) -> None:
-        with (
-            listener.expect(1) as first,
-            listener.expect(1) as second,
-            listener.expect(2) as other,
+        async with (
+            signals.expect(topic, 1) as first,
+            signals.expect(topic, 1) as second,
+            signals.expect(topic, 2) as other,
         ):
+            assert await signals.confirmed(topic, 1)
             await send_signal(redis, topic, 1)
             assert await asyncio.gather(first.wait(2), second.wait(2)) == [True, True]
             assert await other.wait(0.05) is False
 
     async def test_one_that_came_before_the_wait_is_not_lost(
-        self, listener: SignalListener, redis: Redis, topic: str
+        self, signals: Signals, redis: Redis, topic: str
     ) -> None:
-        with listener.expect(1) as signal, listener.expect("after") as after:
+        async with signals.expect(topic, 1) as signal, signals.expect(topic, "after") as after:
+            assert await signals.confirmed(topic, "after")
             await send_signal(redis, topic, 1)
             await send_signal(redis, topic, "after")
             await after.wait(2)
@@ -54,8 +58,52 @@ class TestSignals:
             assert await signal.wait(0.02) is False, "seen once"
 
     async def test_other_topics_are_not_heard(
-        self, listener: SignalListener, redis: Redis, topic: str
+        self, signals: Signals, redis: Redis, topic: str
     ) -> None:
-        with listener.expect(1) as signal:
+        async with signals.expect(topic, 1) as signal:
+            assert await signals.confirmed(topic, 1)
             await send_signal(redis, f"{topic}:else", 1)
             assert await signal.wait(0.05) is False
+
+
+class TestListening:
+    async def test_payloads_come_in_order(
+        self, signals: Signals, redis: Redis, topic: str
+    ) -> None:
+        taken: list[bytes | None] = []
+        async with signals.listening(topic, 1, taken.append):
+            assert await signals.confirmed(topic, 1)
+            for number in range(100):
+                await send_signal(redis, topic, 1, b"%d" % number)
+
+            wanted = [b"%d" % number for number in range(100)]
+            await eventually(lambda: _is(taken, wanted))
+
+    async def test_one_that_leaves_does_not_take_the_others_with_it(
+        self, signals: Signals, redis: Redis, topic: str
+    ) -> None:
+        taken: list[bytes | None] = []
+        async with signals.listening(topic, 1, taken.append):
+            async with signals.expect(topic, 1):
+                pass
+            assert await signals.confirmed(topic, 1)
+            await send_signal(redis, topic, 1, b"after")
+
+            await eventually(lambda: _is(taken, [b"after"]))
+        assert await redis.pubsub_numsub(f"webox:signal:{topic}:1") == [
+            (f"webox:signal:{topic}:1".encode(), 0)
+        ]
+
+    async def test_a_lost_connection_is_told(
+        self, signals: Signals, redis: Redis, topic: str
+    ) -> None:
+        taken: list[bytes | None] = []
+        async with signals.listening(topic, 1, taken.append):
+            assert await signals.confirmed(topic, 1)
+            await redis.client_kill_filter(_type="pubsub")
+
+            await eventually(lambda: _is(taken, [None]))
+            assert await signals.confirmed(topic, 1)
+            await send_signal(redis, topic, 1, b"again")
+
+            await eventually(lambda: _is(taken, [None, b"again"]))

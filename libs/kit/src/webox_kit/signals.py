@@ -1,13 +1,15 @@
-"""Hints between processes that something changed, over Redis pub/sub.
+"""Signals between processes over Redis pub/sub: a channel for each thing that someone waits for.
 
-A hint may be lost: whoever waits for one looks again after a while by itself.
+A signal may be lost: whoever listens is told when that can have happened (`None`), and whoever
+waits looks again after a while by itself.
 """
 
 import asyncio
+import math
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Self
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -17,64 +19,136 @@ from webox_kit.logs import get_logger
 
 log = get_logger(__name__)
 
+Take = Callable[[bytes | None], None]
+"""Takes what was sent to a channel; None after a gap in which something may have been."""
+
 _RECONNECT_SECONDS = 0.5
+_CONFIRM_SECONDS = 1.0
+# A connection on which not even a ping has come back for so long is half open.
+_PING_SECONDS = 10.0
+# A subscription to nothing ends; nobody sends to this one.
+_IDLE_CHANNEL = b"webox:signal:"
 
 
-def _channel(topic: str) -> str:
-    return f"webox:signal:{topic}"
+def signal_channel(topic: str, key: object) -> bytes:
+    return f"webox:signal:{topic}:{key}".encode()
 
 
-async def send_signal(redis: Redis, topic: str, key: object) -> None:
-    """Hint that `key` changed; an unreachable Redis is no error."""
+async def send_signal(redis: Redis, topic: str, key: object, payload: bytes = b"") -> None:
+    """Tell who listens to `key` of `topic`; an unreachable Redis is no error."""
     try:
-        await redis.publish(_channel(topic), str(key))
+        await redis.publish(signal_channel(topic, key), payload)
     except RedisError as error:
         log.warning("signal not sent", topic=topic, error=type(error).__name__)
 
 
-class SignalListener:
-    """One subscription of this process to `topic`, shared by all that wait."""
+class Signals:
+    """The subscription of this process, shared by all that listen.
 
-    def __init__(self, redis: Redis, topic: str) -> None:
+    redis-py's PubSub takes four times as long for a message, in which it counts and retries.
+    """
+
+    def __init__(self, redis: Redis) -> None:
         """`redis` must be a blocking connection (`streams.connect_blocking`)."""
         self._redis = redis
-        self._topic = topic
-        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._task: asyncio.Task[None] | None = None
+        self._listeners: dict[bytes, list[Take]] = defaultdict(list)
+        self._confirmed: dict[bytes, asyncio.Event] = {}
+        self._connection: Any = None
+        self._heard = False
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._listen_for_ever())
+        self._tasks = [
+            asyncio.create_task(self._listen_for_ever()),
+            asyncio.create_task(self._ping_for_ever()),
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task:
-            await cancel_and_wait(self._task)
+        await cancel_and_wait(*self._tasks)
 
-    @contextmanager
-    def expect(self, key: object) -> Iterator["Signal"]:
-        """Within the block, signals for `key` are caught."""
-        event = asyncio.Event()
-        self._waiting[str(key)].add(event)
+    @asynccontextmanager
+    async def listening(self, topic: str, key: object, take: Take) -> AsyncIterator[None]:
+        """Within the block, what is sent to `key` of `topic` goes to `take`."""
+        channel = signal_channel(topic, key)
+        takers = self._listeners[channel]
+        takers.append(take)
+        if len(takers) == 1:
+            self._confirmed[channel] = asyncio.Event()
+            await self._command("SUBSCRIBE", channel)
         try:
-            yield Signal(event)
+            yield
         finally:
-            self._waiting[str(key)].discard(event)
-            if not self._waiting[str(key)]:
-                del self._waiting[str(key)]
+            takers.remove(take)
+            if not takers:
+                del self._listeners[channel], self._confirmed[channel]
+                await self._command("UNSUBSCRIBE", channel)
+
+    async def confirmed(self, topic: str, key: object) -> bool:
+        """Within `listening`: whether nothing sent from now on will be missed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                await self._confirmed[signal_channel(topic, key)].wait()
+                return True
+        return False
+
+    @asynccontextmanager
+    async def expect(self, topic: str, key: object) -> AsyncIterator["Signal"]:
+        """Within the block, signals for `key` of `topic` are caught."""
+        event = asyncio.Event()
+        async with self.listening(topic, key, lambda _: event.set()):
+            yield Signal(event)
+
+    async def _command(self, *command: str | bytes) -> None:
+        """A connection that is away or breaks subscribes to everything once it is back."""
+        if self._connection is not None:
+            with suppress(RedisError, OSError):
+                await self._connection.send_command(*command, check_health=False)
 
     async def _listen_for_ever(self) -> None:
         while True:
-            try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    await pubsub.subscribe(_channel(self._topic))
-                    async for message in pubsub.listen():
-                        self._notify(message["data"].decode())
-            except (RedisError, OSError):
-                await asyncio.sleep(_RECONNECT_SECONDS)
+            with suppress(RedisError, OSError):
+                await self._listen()
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
-    def _notify(self, key: str) -> None:
-        for event in self._waiting.get(key, ()):
-            event.set()
+    async def _listen(self) -> None:
+        pool = self._redis.connection_pool
+        connection: Any = await pool.get_connection()
+        try:
+            channels = list(self._listeners)
+            await connection.send_command("SUBSCRIBE", _IDLE_CHANNEL, *channels)
+            self._connection = connection
+            for channel in channels:
+                self._tell(channel, None)
+            while True:
+                self._read(await connection.read_response(timeout=math.inf, push_request=True))
+        finally:
+            self._connection = None
+            for confirmed in self._confirmed.values():
+                confirmed.clear()
+            await connection.disconnect(nowait=True)
+            await pool.release(connection)
+
+    def _read(self, response: Any) -> None:
+        self._heard = True
+        if not isinstance(response, list):
+            return
+        if response[0] == b"message":
+            self._tell(response[1], response[2])
+        elif response[0] == b"subscribe" and response[1] in self._confirmed:
+            self._confirmed[response[1]].set()
+
+    def _tell(self, channel: bytes, payload: bytes | None) -> None:
+        for take in tuple(self._listeners.get(channel, ())):
+            take(payload)
+
+    async def _ping_for_ever(self) -> None:
+        while True:
+            connection, self._heard = self._connection, False
+            await self._command("PING")
+            await asyncio.sleep(_PING_SECONDS)
+            if connection is not None and connection is self._connection and not self._heard:
+                await connection.disconnect(nowait=True)
 
 
 class Signal:

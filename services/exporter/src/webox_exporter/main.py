@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from webox_exporter import endpoints, ops
 from webox_exporter.chat import ChatReader
 from webox_exporter.files import FileStore
-from webox_exporter.service import SIGNAL, ExportService
+from webox_exporter.service import ExportService
 from webox_exporter.settings import ExporterSettings
 from webox_kit import app as kit_app
 from webox_kit.runtime import Runtime
-from webox_kit.signals import SignalListener
+from webox_kit.signals import Signals
 from webox_kit.tasks import TaskQueue, create_celery
 
 
@@ -24,7 +24,7 @@ def create_app(settings: ExporterSettings) -> FastAPI:
     async def resources(app: FastAPI) -> AsyncIterator[None]:
         client = runtime.client("chat")
         tasks = TaskQueue(create_celery("exporter", settings.broker_url))
-        async with SignalListener(runtime.blocking_redis, SIGNAL) as signals:
+        async with Signals(runtime.blocking_redis) as signals:
             app.state.settings = settings
             app.state.files = files
             app.state.exports = ExportService(

@@ -32,7 +32,7 @@ from webox_kit.errors import ConflictError
 from webox_kit.logs import get_logger
 from webox_kit.outbox import publish
 from webox_kit.pagination import decode_cursor, encode_cursor
-from webox_kit.signals import SignalListener
+from webox_kit.signals import Signals
 from webox_kit.tasks import TaskQueue
 
 log = get_logger(__name__)
@@ -68,7 +68,7 @@ class ExportService:
         chat: ChatReader,
         files: FileStore,
         tasks: TaskQueue,
-        signals: SignalListener,
+        signals: Signals,
     ) -> None:
         self._database = database
         self._chat = chat
@@ -125,7 +125,7 @@ class ExportService:
         No database connection is held while waiting.
         """
         deadline = asyncio.get_running_loop().time() + seconds
-        with self._signals.expect(export_id) as signal:
+        async with self._signals.expect(SIGNAL, export_id) as signal:
             while True:
                 export = await self.get(user_id, export_id)
                 left = deadline - asyncio.get_running_loop().time()
