@@ -67,9 +67,7 @@ class TestExpecting:
 
 
 class TestListening:
-    async def test_payloads_come_in_order(
-        self, signals: Signals, redis: Redis, topic: str
-    ) -> None:
+    async def test_payloads_come_in_order(self, signals: Signals, redis: Redis, topic: str) -> None:
         taken: list[bytes | None] = []
         async with signals.listening(topic, 1, taken.append):
             assert await signals.confirmed(topic, 1)

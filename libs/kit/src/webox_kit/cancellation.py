@@ -1,11 +1,12 @@
 """Ending asyncio tasks for sure."""
 
 import asyncio
+from typing import Any
 
 _AGAIN_SECONDS = 1.0
 
 
-async def cancel_and_wait(*tasks: "asyncio.Future[None]") -> None:
+async def cancel_and_wait(*tasks: "asyncio.Future[Any]") -> None:
     """Cancel `tasks` until they have ended; what they raise is nobody's concern any more.
 
     Once may not do: `asyncio.wait_for` of Python 3.11, with which redis-py sends its commands,

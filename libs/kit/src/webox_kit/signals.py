@@ -112,7 +112,7 @@ class Signals:
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
-        pool = self._redis.connection_pool
+        pool: Any = self._redis.connection_pool
         connection: Any = await pool.get_connection()
         try:
             channels = list(self._listeners)

@@ -10,15 +10,18 @@ from webox_chat.conversations.endpoints import router as conversations_router
 from webox_chat.conversations.service import ConversationService
 from webox_chat.internal.endpoints import router as internal_router
 from webox_chat.internal.service import InternalService
+from webox_chat.live.service import LiveMessages
 from webox_chat.messages.choices import ProviderChooser
 from webox_chat.messages.endpoints import router as messages_router
-from webox_chat.messages.service import REPLY_SIGNAL, MessageService
+from webox_chat.messages.service import MessageService
 from webox_chat.providers.endpoints import router as providers_router
 from webox_chat.registry import load_registry
 from webox_chat.settings import ChatSettings
+from webox_chat.streams.endpoints import router as streams_router
+from webox_chat.streams.service import StreamService
 from webox_kit.app import create_app as create_service_app
 from webox_kit.runtime import Runtime
-from webox_kit.signals import SignalListener
+from webox_kit.signals import Signals
 from webox_kit.tasks import TaskQueue, create_celery
 
 
@@ -29,7 +32,7 @@ def create_app(settings: ChatSettings) -> FastAPI:
     @asynccontextmanager
     async def resources(app: FastAPI) -> AsyncIterator[None]:
         tasks = TaskQueue(create_celery("chat", settings.broker_url))
-        async with SignalListener(runtime.blocking_redis, REPLY_SIGNAL) as finals:
+        async with Signals(runtime.blocking_redis) as signals:
             app.state.registry = registry
             app.state.conversations = ConversationService(runtime.database)
             app.state.internal = InternalService(runtime.database)
@@ -37,8 +40,11 @@ def create_app(settings: ChatSettings) -> FastAPI:
                 runtime.database,
                 ProviderChooser(registry, settings.default_provider_names),
                 tasks,
-                finals,
+                signals,
                 wait_seconds=settings.wait_seconds,
+            )
+            app.state.streams = StreamService(
+                LiveMessages(runtime.database, runtime.redis, signals)
             )
             yield
         await tasks.close()
@@ -46,7 +52,13 @@ def create_app(settings: ChatSettings) -> FastAPI:
     return create_service_app(
         runtime,
         title="Webox chat",
-        routers=[conversations_router, messages_router, providers_router, internal_router],
+        routers=[
+            conversations_router,
+            messages_router,
+            streams_router,
+            providers_router,
+            internal_router,
+        ],
         resources=resources,
         ops=ops.sources(runtime),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from webox_chat.consumers import STREAMS
-from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.leases import LeaseRepository
 from webox_chat.settings import ChatSettings
 from webox_kit.ops import OpsSection, OpsSource, stream_section
 from webox_kit.runtime import Runtime
@@ -13,7 +13,7 @@ _ALARMING_SECONDS = 60
 
 def sources(runtime: Runtime[ChatSettings]) -> Sequence[OpsSource]:
     async def replies() -> OpsSection:
-        queued, running, oldest = await ReplyRepository(runtime.database).queue_state()
+        queued, running, oldest = await LeaseRepository(runtime.database).queue_state()
         return OpsSection(
             "Replies",
             [

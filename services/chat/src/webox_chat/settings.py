@@ -28,7 +28,11 @@ class ChatSettings(ServiceSettings):
     """How long a queued reply, or one whose lease ran out, waits before its task is sent again."""
 
     max_attempts: int = Field(default=5, ge=1)
-    worker_threads: int = Field(default=200, ge=1, le=1000)
+    worker_sends: int = Field(default=500, ge=1, le=10_000)
+    """How many sends a worker process sees to at once; more wait for it or for another."""
+
+    drain_seconds: float = Field(default=20, ge=0, le=600)
+    """How long a worker that is told to stop waits for replies before it hands them back."""
 
     @field_validator("providers_file", mode="before")
     @classmethod

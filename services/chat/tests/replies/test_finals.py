@@ -7,10 +7,11 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select
 
-from webox_chat.messages.repository import MessageRepository, NewMessage, ProviderChoice
+from webox_chat.messages.repository import MessageRepository
+from webox_chat.messages.stored import Asking, NewMessage, ProviderChoice
 from webox_chat.models import conversation, reply
 from webox_chat.replies.finals import FinalWriter
-from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.schemas import Final, Lease
 from webox_contracts.events import Event
 from webox_kit.database import Database
@@ -33,13 +34,13 @@ async def claims(database):
     """Four replies of one new message, claimed."""
     choices = [ProviderChoice(name, "ok", demo=False) for name in PROVIDERS]
     stored = await MessageRepository(database).start_conversation(
-        NewMessage(1, "q", "q", choices, None, None),
+        NewMessage(1, "q", "q", choices, Asking()),
         title="q",
         folder="f",
         most_unfinished=50,
         events=[],
     )
-    claimed = await ReplyRepository(database).claim(stored.id, Lease(timedelta(seconds=30), 5))
+    claimed = await LeaseRepository(database).claim(stored.id, Lease(timedelta(seconds=30), 5))
     return claimed.claims
 
 

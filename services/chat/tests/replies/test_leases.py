@@ -8,13 +8,18 @@ from sqlalchemy import select, text, update
 
 from webox_chat.main import create_app
 from webox_chat.models import reply, usage_ledger
-from webox_chat.replies.finals import write_finals
-from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies import finals
+from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.schemas import Final, Lease
 from webox_chat.settings import ChatSettings
 from webox_kit.database import Database
 from webox_kit.event_tables import outbox
+from webox_kit.streams import connect
 from webox_kit.testing import serve
+
+async def write_finals(database, ends):
+    return await finals.write_finals(database, database.redis, ends)
+
 
 LEASE = Lease(timedelta(seconds=30), max_attempts=3)
 
@@ -41,12 +46,14 @@ async def database(make_settings, keys, tmp_path):
         assert sent.status_code == 202, sent.text
         database = Database(settings.database_url)
         database.message_id = sent.json()["message_id"]
+        database.redis = connect(settings.redis_url)
         yield database
+        await database.redis.aclose()
         await database.close()
 
 
 async def claim(database):
-    claimed = await ReplyRepository(database).claim(database.message_id, LEASE)
+    claimed = await LeaseRepository(database).claim(database.message_id, LEASE)
     return claimed.claims if claimed else []
 
 
@@ -95,8 +102,8 @@ async def test_of_two_attempts_in_one_batch_one_is_written_and_told(database):
     (late, _) = await claim(database)
     await expire_leases(database)
     (owner, _) = await claim(database)
-    finals = [Final(late, "failed", error_code="timeout"), Final(owner, "done", content="right")]
-    assert await write_finals(database, finals) == {owner.reply_id}
+    ends = [Final(late, "failed", error_code="timeout"), Final(owner, "done", content="right")]
+    assert await write_finals(database, ends) == {owner.reply_id}
     async with database.transaction() as session:
         events = (await session.scalars(select(outbox.c.event).order_by(outbox.c.id))).all()
     told = [event for event in events if b'"chat.reply_finished"' in event]
@@ -106,11 +113,12 @@ async def test_of_two_attempts_in_one_batch_one_is_written_and_told(database):
 
 async def test_a_renewed_lease_is_ours_and_a_lost_one_is_not(database):
     claims = await claim(database)
-    replies = ReplyRepository(database)
-    assert await replies.renew(claims, LEASE.duration) == {each.reply_id for each in claims}
+    replies = LeaseRepository(database)
+    ours = await replies.renew(claims, LEASE.duration)
+    assert ours == {each.reply_id: False for each in claims}
     await expire_leases(database)
     await claim(database)
-    assert await replies.renew(claims, LEASE.duration) == set()
+    assert await replies.renew(claims, LEASE.duration) == {}
 
 
 async def test_a_reply_is_begun_only_so_often(database):

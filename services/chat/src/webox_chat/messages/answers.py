@@ -5,8 +5,9 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from webox_chat.messages.repository import StoredMessage, StoredReply
 from webox_chat.messages.schemas import ReplyState, SendAnswer
+from webox_chat.messages.stored import StoredMessage
+from webox_chat.replies.schemas import StoredReply
 
 _STATUS_OF_ERROR = {
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,
@@ -27,12 +28,12 @@ def send_answer(message: StoredMessage, replies: Sequence[StoredReply]) -> SendA
         ai_responses={each.provider: each.content for each in replies if each.status == "done"},
         response_time=_response_time(message, replies),
         created_at=message.created_at,
-        errors={each.provider: _problem(each) for each in replies if each.status == "failed"},
-        replies={each.provider: _state(each) for each in replies},
+        errors={each.provider: problem_of(each) for each in replies if each.status == "failed"},
+        replies={each.provider: state_of(each) for each in replies},
     )
 
 
-def _state(reply: StoredReply) -> ReplyState:
+def state_of(reply: StoredReply) -> ReplyState:
     return ReplyState(
         id=reply.id,
         model=reply.model,
@@ -40,6 +41,9 @@ def _state(reply: StoredReply) -> ReplyState:
         attempt=reply.attempt,
         finish_reason=reply.finish_reason,
         truncated=reply.truncated,
+        context_cut=reply.context_cut,
+        reasoning=reply.reasoning or None,
+        fallback=reply.fallback,
         time_to_first_token_ms=reply.time_to_first_token_ms,
         total_ms=reply.total_ms,
         input_tokens=reply.input_tokens,
@@ -54,7 +58,7 @@ def plain_decimal(value: Decimal | None) -> str | None:
     return None if value is None else f"{value.normalize():f}"
 
 
-def _problem(reply: StoredReply) -> dict[str, Any]:
+def problem_of(reply: StoredReply) -> dict[str, Any]:
     error = reply.error or {}
     code = error.get("code", "unavailable")
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from webox_chat.messages.repository import ProviderChoice
+from webox_chat.messages.stored import ProviderChoice
 from webox_chat.providers import Provider, Registry
 from webox_kit.errors import BadRequestError, UnavailableError
 

@@ -1,11 +1,13 @@
-"""The HTTP door of sending, and of the providers there are."""
+"""The HTTP door of sending, and of messages: one answer when it is there, or a stream."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
-from webox_chat.messages.schemas import MessageId, SendAnswer, SendRequest
+from webox_chat.messages.schemas import EditRequest, MessageId, SendAnswer, SendRequest
 from webox_chat.messages.service import MessageService
+from webox_chat.streams.endpoints import STREAM, Streams, streamed
+from webox_chat.streams.responses import EventStreamResponse, wants_events
 from webox_kit.app import PROBLEMS
 from webox_kit.errors import UpstreamError
 from webox_kit.identity import CurrentUser
@@ -19,27 +21,71 @@ async def message_service(request: Request) -> MessageService:
 
 
 Messages = Annotated[MessageService, Depends(message_service)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="Repeats of a request within 24 h answer what the first one made."),
+]
+Accept = Annotated[str | None, Header(include_in_schema=False)]
 
 _SEND_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": STREAM},
     202: {
         "model": SendAnswer,
         "description": "Not all replies are final yet; `Location` has the message.",
     },
-    429: {"description": "Too many of the user's replies are unfinished"},
+    429: {"description": "Too many of the user's replies are unfinished, or streams open"},
     502: {"description": "Every provider failed: a problem with the answer's fields as members"},
+}
+_ONCE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The Idempotency-Key was used for another request"}
 }
 
 
-@router.post("/send", summary="Ask several providers at once", responses=_SEND_ANSWERS)
+@router.post(
+    "/send",
+    summary="Ask several providers at once",
+    response_model=SendAnswer,
+    responses=_SEND_ANSWERS | _ONCE_ANSWERS,
+)
 async def send_message(
-    user: CurrentUser, messages: Messages, body: SendRequest, response: Response
-) -> SendAnswer:
-    return _with_status(await messages.send(user.user_id, body), response)
+    user: CurrentUser,
+    messages: Messages,
+    streams: Streams,
+    body: SendRequest,
+    response: Response,
+    accept: Accept = None,
+    idempotency_key: IdempotencyKey = None,
+) -> SendAnswer | EventStreamResponse:
+    if wants_events(accept):
+        sent = await messages.begin(user.user_id, body, idempotency_key)
+        return await streamed(streams, user.user_id, sent.id)
+    return _with_status(await messages.send(user.user_id, body, idempotency_key), response)
 
 
 @router.get("/messages/{message_id}", summary="Read a message and its replies as of now")
 async def read_message(user: CurrentUser, messages: Messages, message_id: MessageId) -> SendAnswer:
     return await messages.read(user.user_id, message_id)
+
+
+@router.patch(
+    "/messages/{message_id}",
+    summary="Ask again with another text, on a branch of its own",
+    response_model=SendAnswer,
+    responses=_SEND_ANSWERS,
+)
+async def edit_message(
+    user: CurrentUser,
+    messages: Messages,
+    streams: Streams,
+    message_id: MessageId,
+    body: EditRequest,
+    response: Response,
+    accept: Accept = None,
+) -> SendAnswer | EventStreamResponse:
+    if wants_events(accept):
+        sent = await messages.begin_edit(user.user_id, message_id, body)
+        return await streamed(streams, user.user_id, sent.id)
+    return _with_status(await messages.edit(user.user_id, message_id, body), response)
 
 
 def _with_status(answer: SendAnswer, response: Response) -> SendAnswer:

@@ -1,85 +1,36 @@
-"""SQL of sending, and of reading a message with its replies."""
+"""SQL of sending, and of reading a message."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from decimal import Decimal
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Text,
-    bindparam,
-    cast,
-    column,
-    exists,
-    func,
-    insert,
-    literal,
-    null,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB, UUID
-from sqlalchemy.sql.selectable import CTE
+from sqlalchemy import BigInteger, Text, bindparam, cast, delete, exists, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from webox_chat.models import UNFINISHED, conversation, entry_ids, message, reply
+from webox_chat.messages.stored import (
+    Asking,
+    NewMessage,
+    ProviderChoice,
+    Sent,
+    SentBefore,
+    StoredMessage,
+)
+from webox_chat.messages.storing import (
+    BRANCH,
+    CONTINUE,
+    CONTINUE_ONCE,
+    LATELY,
+    OF_CONVERSATION,
+    OF_USER,
+    START,
+    START_ONCE,
+    UNFINISHED_REPLIES,
+)
+from webox_chat.models import conversation, message, reply, sent_request
 from webox_contracts.events import EventData
 from webox_kit.database import Database
-from webox_kit.event_tables import outbox
-from webox_kit.outbox import draft, filled_in
+from webox_kit.outbox import draft
 from webox_kit.statements import Statement
-
-
-@dataclass(frozen=True)
-class ProviderChoice:
-    """A provider to ask, and which of its models."""
-
-    provider: str
-    model: str
-    demo: bool
-
-
-@dataclass(frozen=True)
-class NewMessage:
-    """What is to be stored; `preview` is how its conversation's list shows it."""
-
-    user_id: int
-    content: str
-    preview: str
-    choices: Sequence[ProviderChoice]
-    temperature: float | None
-    max_tokens: int | None
-
-
-@dataclass(frozen=True)
-class StoredMessage:
-    id: int
-    conversation_id: int
-    content: str
-    created_at: datetime
-    age_ms: int
-
-
-@dataclass(frozen=True)
-class StoredReply:
-    id: int
-    provider: str
-    model: str
-    status: str
-    attempt: int
-    content: str
-    error: dict[str, Any] | None
-    finish_reason: str | None
-    truncated: bool
-    demo: bool
-    input_tokens: int | None
-    output_tokens: int | None
-    cost: Decimal | None
-    time_to_first_token_ms: int | None
-    total_ms: int | None
-    finished_at: datetime | None
 
 
 class MessageRepository:
@@ -102,10 +53,12 @@ class MessageRepository:
     ) -> StoredMessage | None:
         """Store the first message of a new conversation, with a queued reply per provider.
 
-        None when the user would have more than `most_unfinished` unfinished replies.
+        None when the user would have more than `most_unfinished` unfinished replies, or when the
+        key of `once` has been used.
         """
         values = _values(new, most_unfinished, events)
-        [rows] = await self._database.run(_START(title=title, folder=folder, **values))
+        store = START if new.once is None else START_ONCE
+        [rows] = await self._database.run(store(title=title, folder=folder, **values))
         return _stored(rows, new)
 
     async def continue_conversation(
@@ -118,8 +71,38 @@ class MessageRepository:
     ) -> StoredMessage | None:
         """The same for the next message; None also when the user has no such conversation."""
         values = _values(new, most_unfinished, events)
-        [rows] = await self._database.run(_CONTINUE(of_conversation=conversation_id, **values))
+        store = CONTINUE if new.once is None else CONTINUE_ONCE
+        [rows] = await self._database.run(store(of_conversation=conversation_id, **values))
         return _stored(rows, new)
+
+    async def branch(
+        self, new: NewMessage, edited_id: int, *, most_unfinished: int, events: Sequence[EventData]
+    ) -> StoredMessage | None:
+        """The same for another message in the place of one of the user's; None without that."""
+        values = _values(new, most_unfinished, events)
+        [rows] = await self._database.run(BRANCH(edited=edited_id, **values))
+        return _stored(rows, new)
+
+    async def sent_before(self, user_id: int, key: str) -> SentBefore | None:
+        """What the key was used for lately."""
+        [rows] = await self._database.run(_SENT_BEFORE(of_user=user_id, key=key))
+        return SentBefore(**rows[0]) if rows else None
+
+    async def sent(self, user_id: int, message_id: int) -> Sent | None:
+        [rows] = await self._database.run(_SENT(of_user=user_id, message_id=message_id))
+        if not rows:
+            return None
+        [row] = rows
+        return Sent(
+            row["conversation_id"],
+            row["content"],
+            [ProviderChoice(**each) for each in row["choices"] or ()],
+            Asking(row["system"], row["temperature"], row["max_tokens"], row["stop"]),
+        )
+
+    async def forget_requests(self) -> None:
+        """Those that were made too long ago to be repeated."""
+        await self._database.run(_FORGET_REQUESTS())
 
     async def unfinished_replies(self, user_id: int) -> int:
         [[row]] = await self._database.run(_COUNT_UNFINISHED(of_user=user_id))
@@ -134,19 +117,13 @@ class MessageRepository:
         [rows] = await self._database.run(_GET(of_user=user_id, message_id=message_id))
         return StoredMessage(**rows[0]) if rows else None
 
-    async def replies(self, message_id: int) -> list[StoredReply]:
-        """The current replies, in the order the providers were named."""
-        [rows] = await self._database.run(_REPLIES(message_id=message_id))
-        return [StoredReply(**row) for row in rows]
-
 
 def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) -> dict[str, Any]:
     return {
         "of_user": new.user_id,
         "content": new.content,
         "preview": new.preview,
-        "temperature": new.temperature,
-        "max_tokens": new.max_tokens,
+        **asdict(new.asking),
         "most_unfinished": most_unfinished - len(new.choices),
         "choices": [
             asdict(choice) | {"position": number} for number, choice in enumerate(new.choices)
@@ -156,7 +133,7 @@ def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) 
             draft(event, source="chat") | {"behind": len(events) - number}
             for number, event in enumerate(events, start=1)
         ],
-    }
+    } | (asdict(new.once) if new.once else {})
 
 
 def _stored(rows: Sequence[dict[str, Any]], new: NewMessage) -> StoredMessage | None:
@@ -168,135 +145,28 @@ def _stored(rows: Sequence[dict[str, Any]], new: NewMessage) -> StoredMessage | 
     )
 
 
-_OF_USER = bindparam("of_user", type_=BigInteger)
-_OF_CONVERSATION = bindparam("of_conversation", type_=BigInteger)
 _MESSAGE_ID = bindparam("message_id", type_=BigInteger)
 
-_UNFINISHED = (
-    select(func.count())
-    .select_from(reply)
-    .where(reply.c.user_id == _OF_USER, UNFINISHED)
-    .scalar_subquery()
-)
-_HAS_ROOM: ColumnElement[bool] = bindparam("most_unfinished", type_=BigInteger) >= _UNFINISHED
-
-_TURN_COLUMNS = (
-    conversation.c.user_id,
-    conversation.c.id.label("conversation_id"),
-    conversation.c.version,
-    conversation.c.last_message_id.label("message_id"),
-    conversation.c.updated_at.label("created_at"),
-)
-
-
-def _start() -> Statement:
-    values: dict[str, ColumnElement[Any]] = {
-        "user_id": _OF_USER,
-        "title": bindparam("title", type_=Text),
-        "folder": bindparam("folder", type_=Text),
-        "preview": bindparam("preview", type_=Text),
-        "message_count": literal(1),
-        "last_message_id": entry_ids.next_value(),
-        # Starting the conversation is one change of it, its first message another.
-        "version": literal(2),
-    }
-    row = select(*values.values()).where(_HAS_ROOM)
-    turn = (
-        insert(conversation)
-        .from_select([*values], row)
-        .returning(*_TURN_COLUMNS, cast(null(), BigInteger).label("parent_id"))
-        .cte("turn")
-    )
-    return _with_message(turn)
-
-
-def _continue() -> Statement:
-    before = (
-        select(conversation.c.id, conversation.c.last_message_id)
-        .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER, _HAS_ROOM)
-        .with_for_update(key_share=True, of=conversation)
-        .cte("before")
-    )
-    turn = (
-        update(conversation)
-        .where(conversation.c.id == before.c.id)
-        .values(
-            preview=bindparam("preview", type_=Text),
-            message_count=conversation.c.message_count + 1,
-            last_message_id=entry_ids.next_value(),
-            updated_at=func.now(),
-            version=conversation.c.version + 1,
-        )
-        .returning(*_TURN_COLUMNS, before.c.last_message_id.label("parent_id"))
-        .cte("turn")
-    )
-    return _with_message(turn)
-
-
-def _with_message(turn: CTE) -> Statement:
-    """The message at its turn, its replies and its events."""
-    asked = {
-        "id": turn.c.message_id,
-        "conversation_id": turn.c.conversation_id,
-        "user_id": turn.c.user_id,
-        "parent_id": turn.c.parent_id,
-        "content": bindparam("content", type_=message.c.content.type),
-        "temperature": bindparam("temperature", type_=message.c.temperature.type),
-        "max_tokens": bindparam("max_tokens", type_=message.c.max_tokens.type),
-    }
-    choice = _recordset("choices", *(reply.c[name] for name in _CHOICE_COLUMNS))
-    answering = {
-        "message_id": turn.c.message_id,
-        "conversation_id": turn.c.conversation_id,
-        "user_id": turn.c.user_id,
-        **{name: choice.c[name] for name in _CHOICE_COLUMNS},
-    }
-    drafts = _recordset(
-        "drafts", column("event_id", UUID), column("event", JSONB), column("behind", BigInteger)
-    )
-    event = filled_in(
-        drafts.c.event,
-        {
-            "conversation_id": turn.c.conversation_id,
-            "message_id": turn.c.message_id,
-            "version": turn.c.version - drafts.c.behind,
-            "created_at": turn.c.created_at,
-        },
-        subject=turn.c.conversation_id,
-    )
-    # Joins on true: a turn there is none of has neither replies nor events.
-    told = select(drafts.c.event_id, event).select_from(turn.join(drafts, literal(value=True)))
-    replies = select(*answering.values()).select_from(turn.join(choice, literal(value=True)))
-    return Statement(
-        select(turn)
-        .add_cte(insert(message).from_select([*asked], select(*asked.values())).cte("asked"))
-        .add_cte(insert(reply).from_select([*answering], replies).cte("answering"))
-        .add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
-    )
-
-
-def _recordset(parameter: str, *columns: Any) -> Any:
-    """Rows of a JSON parameter, so that a statement is compiled once for any number of them."""
-    return (
-        func.jsonb_to_recordset(bindparam(parameter, type_=JSONB))
-        .table_valued(*(column(each.name, each.type) for each in columns))
-        .render_derived(name=f"given_{parameter}", with_types=True)
-    )
-
-
-_CHOICE_COLUMNS = ("provider", "model", "demo", "position")
-
-_START = _start()
-_CONTINUE = _continue()
-_COUNT_UNFINISHED = Statement(select(_UNFINISHED.label("unfinished")))
+_COUNT_UNFINISHED = Statement(select(UNFINISHED_REPLIES.label("unfinished")))
 _HAS_CONVERSATION = Statement(
     select(
         exists()
-        .where(conversation.c.id == _OF_CONVERSATION, conversation.c.user_id == _OF_USER)
+        .where(conversation.c.id == OF_CONVERSATION, conversation.c.user_id == OF_USER)
         .label("found")
     )
 )
+_SENT_BEFORE = Statement(
+    select(sent_request.c.message_id, sent_request.c.fingerprint).where(
+        sent_request.c.user_id == OF_USER,
+        sent_request.c.key == bindparam("key", type_=Text),
+        LATELY,
+    )
+)
+_FORGET_REQUESTS = Statement(
+    delete(sent_request).where(~LATELY).returning(sent_request.c.message_id)
+)
 
+_MINE = (message.c.id == _MESSAGE_ID, message.c.user_id == OF_USER)
 _AGE_MS = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000
 
 _GET = Statement(
@@ -306,11 +176,26 @@ _GET = Statement(
         message.c.content,
         message.c.created_at,
         cast(_AGE_MS, BigInteger).label("age_ms"),
-    ).where(message.c.id == _MESSAGE_ID, message.c.user_id == _OF_USER)
+    ).where(*_MINE)
 )
 
-_REPLIES = Statement(
-    select(*(reply.c[name] for name in StoredReply.__dataclass_fields__))
-    .where(reply.c.message_id == _MESSAGE_ID, reply.c.superseded_by.is_(None))
-    .order_by(reply.c.position)
-)
+
+def _sent() -> Statement:
+    choice = func.jsonb_build_object(
+        "provider", reply.c.provider, "model", reply.c.model, "demo", reply.c.demo
+    )
+    choices = (
+        select(func.jsonb_agg(aggregate_order_by(choice, reply.c.position)))
+        .where(reply.c.message_id == message.c.id, reply.c.superseded_by.is_(None))
+        .correlate(message)
+        .scalar_subquery()
+    )
+    asking = [message.c[name] for name in Asking.__dataclass_fields__]
+    return Statement(
+        select(
+            message.c.conversation_id, message.c.content, choices.label("choices"), *asking
+        ).where(*_MINE)
+    )
+
+
+_SENT = _sent()

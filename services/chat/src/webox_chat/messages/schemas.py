@@ -14,6 +14,9 @@ from webox_chat.limits import (
     MAX_WAIT_SECONDS,
     MESSAGE_CHARACTERS,
     PROVIDERS_PER_MESSAGE,
+    STOP_CHARACTERS,
+    STOP_SEQUENCES,
+    SYSTEM_CHARACTERS,
 )
 from webox_kit.text import Cleaned
 from webox_kit.times import Moment
@@ -30,12 +33,16 @@ class Wait(Body):
     seconds: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS)] | None = None
 
 
-class SendRequest(Body):
-    """A message to several providers at once. Only `message` is required."""
+Stop = Annotated[str, StringConstraints(min_length=1, max_length=STOP_CHARACTERS), Cleaned]
+
+
+class AskRequest(Body):
+    """A message to several providers at once, and how they are asked.
+
+    `system` says how they are to answer, `stop` where they are to end.
+    """
 
     message: Annotated[str, StringConstraints(min_length=1, max_length=MESSAGE_CHARACTERS), Cleaned]
-    conversation_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
-    folder: Folder | None = None
     selected_providers: (
         Annotated[list[ProviderName], Field(min_length=1, max_length=PROVIDERS_PER_MESSAGE)] | None
     ) = None
@@ -44,6 +51,11 @@ class SendRequest(Body):
         None
     )
     max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = None
+    system: (
+        Annotated[str, StringConstraints(min_length=1, max_length=SYSTEM_CHARACTERS), Cleaned]
+        | None
+    ) = None
+    stop: Annotated[list[Stop], Field(min_length=1, max_length=STOP_SEQUENCES)] | None = None
     wait: Wait | None = None
 
     @field_validator("message")
@@ -54,8 +66,30 @@ class SendRequest(Body):
         return message
 
 
+class SendRequest(AskRequest):
+    """Only `message` is required. Without `conversation_id` it begins a new conversation."""
+
+    conversation_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
+    folder: Folder | None = None
+
+
+class EditRequest(AskRequest):
+    """What is left out is as it was asked before; `message` is required."""
+
+
+class Fallback(BaseModel):
+    """Who answered in place of the provider that was asked."""
+
+    provider: str
+    model: str
+
+
 class ReplyState(BaseModel):
-    """One provider's reply, without its text. `cost` is in US dollars, an exact decimal."""
+    """One provider's reply, without its text. `cost` is in US dollars, an exact decimal.
+
+    `context_cut`: the oldest turns were left out, for the model's window. `reasoning` is what the
+    model thought, where its provider tells.
+    """
 
     id: int
     model: str
@@ -63,6 +97,9 @@ class ReplyState(BaseModel):
     attempt: int
     finish_reason: str | None
     truncated: bool
+    context_cut: bool
+    reasoning: str | None
+    fallback: Fallback | None
     time_to_first_token_ms: int | None
     total_ms: int | None
     input_tokens: int | None

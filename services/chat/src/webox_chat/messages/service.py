@@ -1,44 +1,54 @@
 """Sending a message to several providers, and reading what they answered so far."""
 
 import asyncio
+import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+
+import orjson
 
 from webox_chat.conversations.service import no_conversation
 from webox_chat.limits import (
     AUTOMATIC_TITLE_CHARACTERS,
     DEFAULT_FOLDER,
+    IDEMPOTENCY_KEY_CHARACTERS,
     PREVIEW_CHARACTERS,
     UNFINISHED_REPLIES_PER_USER,
 )
 from webox_chat.messages.answers import send_answer
 from webox_chat.messages.choices import ProviderChooser
-from webox_chat.messages.repository import (
-    MessageRepository,
+from webox_chat.messages.repository import MessageRepository
+from webox_chat.messages.schemas import AskRequest, EditRequest, SendAnswer, SendRequest, Wait
+from webox_chat.messages.stored import (
+    Asking,
     NewMessage,
+    Once,
     ProviderChoice,
+    Sent,
+    SentBefore,
     StoredMessage,
 )
-from webox_chat.messages.schemas import SendAnswer, SendRequest
+from webox_chat.messages.waiting import ReplyWaiter
+from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.schemas import FAN_OUT
 from webox_contracts.events import ConversationStarted, MessageSent
 from webox_kit.database import Database
-from webox_kit.errors import NotFoundError, TooManyRequestsError, WeboxError
+from webox_kit.errors import (
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    TooManyRequestsError,
+    WeboxError,
+)
 from webox_kit.failpoints import failpoint
-from webox_kit.signals import SignalListener
+from webox_kit.signals import Signals
 from webox_kit.tasks import TaskQueue
 from webox_kit.text import one_line
-
-FAN_OUT = "chat.fan_out"
-"""The task that asks the providers of one message."""
-
-REPLY_SIGNAL = "chat.reply"
-"""The signal that a reply of a message became final; its key is the message's id."""
 
 _FILLED_IN = 0
 """Of an event: what only the statement that stores the message knows."""
 
-_LOOK_AGAIN_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5
 
 
@@ -48,71 +58,118 @@ class MessageService:
         database: Database,
         chooser: ProviderChooser,
         tasks: TaskQueue,
-        finals: SignalListener,
+        signals: Signals,
         *,
         wait_seconds: float,
     ) -> None:
         self._messages = MessageRepository(database)
+        self._replies = ReplyRepository(database)
         self._chooser = chooser
         self._tasks = tasks
-        self._finals = finals
+        self._signals = signals
         self._wait_seconds = wait_seconds
 
-    async def send(self, user_id: int, request: SendRequest) -> SendAnswer:
-        """Store the message, have its providers asked, and wait as long as was agreed."""
+    async def send(self, user_id: int, request: SendRequest, key: str | None) -> SendAnswer:
+        """Store the message, have its providers asked, and wait as long as was agreed.
+
+        Of several requests with one `key` the first stores it, and all answer what it made.
+        """
         loop = asyncio.get_running_loop()
         started = loop.time()
-        choices = await self._chooser.choose(request.selected_providers, request.selected_models)
-        sent = await self._store(user_id, request, choices)
+        sent, asked = await self._stored(user_id, request, key)
         failpoint("chat.after_commit")
-        with self._finals.expect(sent.id) as signal:
-            await self._tasks.send(FAN_OUT, sent.id)
-            replies, seconds = self._wanted(request, len(choices))
-            deadline = loop.time() + seconds
-            while True:
-                left = deadline - loop.time()
-                if left > 0:
-                    await signal.wait(min(left, _LOOK_AGAIN_SECONDS))
-                answer = await self._answer(sent, loop.time() - started)
-                if left <= 0 or answer.finals() >= replies:
-                    return answer
+        answer = await self._answered(sent, asked, request.wait)
+        return answer if asked is None else _aged(answer, loop.time() - started)
 
-    async def _answer(self, sent: StoredMessage, age_seconds: float) -> SendAnswer:
-        """The answer as of now; the message itself is known."""
-        replies = await self._messages.replies(sent.id)
-        if not replies:
-            raise NotFoundError("The conversation was deleted while its providers were asked.")
-        return send_answer(replace(sent, age_ms=round(age_seconds * 1000)), replies)
+    async def begin(self, user_id: int, request: SendRequest, key: str | None) -> StoredMessage:
+        """The same without waiting: for who will watch its stream."""
+        sent, asked = await self._stored(user_id, request, key)
+        failpoint("chat.after_commit")
+        if asked is not None:
+            await self._tasks.send(FAN_OUT, sent.id)
+        return sent
+
+    async def edit(self, user_id: int, message_id: int, request: EditRequest) -> SendAnswer:
+        """Ask again with another text, beside the message as it was; then as `send`."""
+        sent, asked = await self._branched(user_id, message_id, request)
+        return await self._answered(sent, asked, request.wait)
+
+    async def begin_edit(
+        self, user_id: int, message_id: int, request: EditRequest
+    ) -> StoredMessage:
+        sent, _ = await self._branched(user_id, message_id, request)
+        await self._tasks.send(FAN_OUT, sent.id)
+        return sent
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
         found = await self._messages.get(user_id, message_id)
         if found is None:
-            raise NotFoundError(f"There is no message {message_id}.")
-        return send_answer(found, await self._messages.replies(message_id))
+            raise no_message(message_id)
+        return send_answer(found, await self._replies.current(message_id))
 
-    async def _store(
-        self, user_id: int, request: SendRequest, choices: list[ProviderChoice]
-    ) -> StoredMessage:
-        new = NewMessage(
-            user_id=user_id,
-            content=request.message,
-            preview=one_line(_plain(request.message), PREVIEW_CHARACTERS),
-            choices=choices,
-            temperature=request.temperature,
-            max_tokens=request.max_tokens,
-        )
+    async def _answered(
+        self, sent: StoredMessage, asked: int | None, wait: Wait | None
+    ) -> SendAnswer:
+        """`asked` replies are to be made; None: they were, or are being made."""
+        seconds = wait.seconds if wait and wait.seconds is not None else self._wait_seconds
+        async with ReplyWaiter(self._signals, self._replies, sent.id, asked) as waiter:
+            if asked is not None:
+                await self._tasks.send(FAN_OUT, sent.id)
+            return send_answer(sent, await waiter.replies(wait.replies if wait else None, seconds))
+
+    async def _stored(
+        self, user_id: int, request: SendRequest, key: str | None
+    ) -> tuple[StoredMessage, int | None]:
+        """The message, and how many replies are to be made; None when it was stored before."""
+        once = None if key is None else Once(_checked(key), _fingerprint(request))
+        if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
+            return await self._repeated(user_id, once, before), None
+        choices = await self._chooser.choose(request.selected_providers, request.selected_models)
+        new = _new_message(user_id, request, choices, _asking(request), once)
+        stored = await self._store(new, request)
+        if stored is not None:
+            return stored, len(choices)
+        if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
+            return await self._repeated(user_id, once, before), None
+        raise await self._refusal(user_id, request.conversation_id)
+
+    async def _repeated(self, user_id: int, once: Once, before: SentBefore) -> StoredMessage:
+        if before.fingerprint != once.fingerprint:
+            raise ConflictError("This Idempotency-Key was used for another request.")
+        message = await self._messages.get(user_id, before.message_id)
+        if message is None:
+            raise NotFoundError("The message that was sent with this Idempotency-Key was deleted.")
+        return message
+
+    async def _store(self, new: NewMessage, request: SendRequest) -> StoredMessage | None:
         if request.conversation_id is None:
-            stored = await self._start(new, request.folder or DEFAULT_FOLDER)
-        else:
-            stored = await self._messages.continue_conversation(
-                new,
-                request.conversation_id,
-                most_unfinished=UNFINISHED_REPLIES_PER_USER,
-                events=[_message_sent(new)],
-            )
+            return await self._start(new, request.folder or DEFAULT_FOLDER)
+        return await self._messages.continue_conversation(
+            new,
+            request.conversation_id,
+            most_unfinished=UNFINISHED_REPLIES_PER_USER,
+            events=[_message_sent(new)],
+        )
+
+    async def _branched(
+        self, user_id: int, message_id: int, request: EditRequest
+    ) -> tuple[StoredMessage, int]:
+        before = await self._messages.sent(user_id, message_id)
+        if before is None:
+            raise no_message(message_id)
+        names, models = _as_before(request, before)
+        choices = await self._chooser.choose(names, models)
+        asking = _asking(request, before.asking)
+        new = _new_message(user_id, request, choices, asking, None)
+        stored = await self._messages.branch(
+            new,
+            message_id,
+            most_unfinished=UNFINISHED_REPLIES_PER_USER,
+            events=[_message_sent(new)],
+        )
         if stored is None:
-            raise await self._refusal(user_id, request.conversation_id)
-        return stored
+            raise await self._refusal(user_id, before.conversation_id)
+        return stored, len(choices)
 
     async def _start(self, new: NewMessage, folder: str) -> StoredMessage | None:
         title = one_line(_plain(new.content), AUTOMATIC_TITLE_CHARACTERS)
@@ -138,19 +195,77 @@ class MessageService:
             user_id, conversation_id
         ):
             return no_conversation(conversation_id)
-        unfinished = await self._messages.unfinished_replies(user_id)
-        return TooManyRequestsError(
-            f"At most {UNFINISHED_REPLIES_PER_USER} replies of yours may be unfinished at once; "
-            f"{unfinished} are. Try again when some are done.",
-            retry_after=_RETRY_AFTER_SECONDS,
-        )
+        return too_many_unfinished(await self._messages.unfinished_replies(user_id))
 
-    def _wanted(self, request: SendRequest, asked: int) -> tuple[int, float]:
-        """How many final replies are enough, and how long to wait for them (seconds)."""
-        wait = request.wait
-        replies = wait.replies if wait and wait.replies else asked
-        seconds = wait.seconds if wait and wait.seconds is not None else self._wait_seconds
-        return min(replies, asked), seconds
+
+def no_message(message_id: int) -> NotFoundError:
+    return NotFoundError(f"There is no message {message_id}.")
+
+
+def too_many_unfinished(unfinished: int) -> TooManyRequestsError:
+    return TooManyRequestsError(
+        f"At most {UNFINISHED_REPLIES_PER_USER} replies of yours may be unfinished at once; "
+        f"{unfinished} are. Try again when some are done.",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )
+
+
+def _new_message(
+    user_id: int,
+    request: AskRequest,
+    choices: list[ProviderChoice],
+    asking: Asking,
+    once: Once | None,
+) -> NewMessage:
+    return NewMessage(
+        user_id=user_id,
+        content=request.message,
+        preview=one_line(_plain(request.message), PREVIEW_CHARACTERS),
+        choices=choices,
+        asking=asking,
+        once=once,
+    )
+
+
+def _asking(request: AskRequest, before: Asking | None = None) -> Asking:
+    """How the request wants the providers asked; what it leaves out is as `before`."""
+    given = {
+        name: value
+        for name in Asking.__dataclass_fields__
+        if (value := getattr(request, name)) is not None
+    }
+    return replace(before or Asking(), **given)
+
+
+def _as_before(
+    request: EditRequest, before: Sent
+) -> tuple[list[str] | None, dict[str, str] | None]:
+    """The providers and models asked for; without any, those that were asked before."""
+    if request.selected_providers is not None:
+        return request.selected_providers, request.selected_models
+    models = {each.provider: each.model for each in before.choices}
+    return list(models), models | (request.selected_models or {})
+
+
+def _checked(key: str) -> str:
+    if not (0 < len(key) <= IDEMPOTENCY_KEY_CHARACTERS and key.isascii() and key.isprintable()):
+        raise BadRequestError(
+            f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters."
+        )
+    return key
+
+
+def _fingerprint(request: SendRequest) -> str:
+    """Of what is asked; how long to wait for it does not matter."""
+    asked = request.model_dump(exclude={"wait"})
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _aged(answer: SendAnswer, seconds: float) -> SendAnswer:
+    """An unfinished answer takes as long as its request so far."""
+    if not answer.complete:
+        answer.response_time = round(seconds * 1000)
+    return answer
 
 
 def _message_sent(new: NewMessage) -> MessageSent:

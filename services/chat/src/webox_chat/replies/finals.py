@@ -1,24 +1,23 @@
 """Writes finished replies: those that finish together in one transaction."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Self
 
 from redis.asyncio import Redis
 
-from webox_chat.messages.service import REPLY_SIGNAL
-from webox_chat.replies.repository import FinalRow, ReplyRepository, final_row
-from webox_chat.replies.schemas import Claim, Final
+from webox_chat.live.frames import send_finals
+from webox_chat.replies.repository import FinalRow, ReplyRepository, Times, error_of, final_row
+from webox_chat.replies.schemas import Claim, Final, StoredReply
 from webox_contracts.events import ReplyFinished
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
-from webox_kit.signals import send_signal
 
 log = get_logger(__name__)
 
@@ -33,14 +32,15 @@ _GATHER_SECONDS = 0.005
 class _Pending:
     """A final, made ready while others of its message are still to come."""
 
-    claim: Claim
+    final: Final
     row: FinalRow
     written: asyncio.Future[bool]
 
 
-async def write_finals(database: Database, finals: Sequence[Final]) -> set[int]:
+async def write_finals(database: Database, redis: Redis, finals: Sequence[Final]) -> set[int]:
     """End replies, with their ledger rows and events; the ids of those that were still ours."""
     written = await ReplyRepository(database).finish([_row(final) for final in finals])
+    await _tell(redis, finals, written)
     return {reply_id for reply_id, _ in written}
 
 
@@ -76,7 +76,7 @@ class FinalWriter:
     async def write(self, final: Final) -> bool:
         """End a reply; False when it was no longer ours, and nothing was written."""
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        await self._waiting.put(_Pending(final.claim, _row(final), written))
+        await self._waiting.put(_Pending(final, _row(final), written))
         return await written
 
     async def _write_for_ever(self) -> None:
@@ -95,7 +95,7 @@ class FinalWriter:
         return batch
 
     def _expects_more_of(self, batch: Sequence[_Pending]) -> bool:
-        return any(each.claim.message_id in self._expected for each in batch)
+        return any(each.final.claim.message_id in self._expected for each in batch)
 
     async def _write_together(self, batch: Sequence[_Pending]) -> None:
         try:
@@ -105,16 +105,15 @@ class FinalWriter:
                 for each in batch:
                     await self._write_together([each])
                 return
-            log.exception("a reply could not be written", reply=batch[0].claim.reply_id)
+            log.exception("a reply could not be written", reply=batch[0].final.claim.reply_id)
             _set_error(batch[0].written, error)
             return
-        for message_id in {each.claim.message_id for each in batch}:
-            await send_signal(self._redis, REPLY_SIGNAL, message_id)
+        await _tell(self._redis, [each.final for each in batch], written)
         for each in batch:
             if not each.written.done():
-                each.written.set_result((each.claim.reply_id, each.claim.attempt) in written)
+                each.written.set_result(_key(each.final) in written)
 
-    async def _retrying(self, rows: Sequence[FinalRow]) -> set[tuple[int, int]]:
+    async def _retrying(self, rows: Sequence[FinalRow]) -> Mapping[tuple[int, int], Times]:
         """While the database is away, the text is kept here and tried again."""
         while True:
             try:
@@ -124,6 +123,51 @@ class FinalWriter:
                     raise
                 log.warning("finals wait for the database", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _tell(
+    redis: Redis, finals: Sequence[Final], written: Mapping[tuple[int, int], Times]
+) -> None:
+    by_message: dict[int, list[StoredReply]] = defaultdict(list)
+    for final in finals:
+        times = written.get(_key(final))
+        if times is not None:
+            by_message[final.claim.message_id].append(_stored(final, *times))
+    for message_id, replies in by_message.items():
+        await send_finals(redis, message_id, replies)
+
+
+def _key(final: Final) -> tuple[int, int]:
+    return final.claim.reply_id, final.claim.attempt
+
+
+def _stored(final: Final, created_at: datetime, finished_at: datetime) -> StoredReply:
+    """What SQL has of it now."""
+    claim = final.claim
+    return StoredReply(
+        id=claim.reply_id,
+        provider=claim.provider,
+        model=claim.model,
+        position=claim.position,
+        status=final.status,
+        attempt=claim.attempt,
+        content=final.content,
+        reasoning=final.reasoning,
+        error=error_of(final),
+        finish_reason=final.finish_reason,
+        truncated=final.truncated,
+        context_cut=final.context_cut,
+        fallback=None if final.fallback is None else asdict(final.fallback),
+        demo=claim.demo,
+        input_tokens=final.input_tokens,
+        output_tokens=final.output_tokens,
+        cost=final.cost,
+        time_to_first_token_ms=final.time_to_first_token_ms,
+        total_ms=final.total_ms,
+        created_at=created_at,
+        finished_at=finished_at,
+        superseded_by=None,
+    )
 
 
 def _set_error(future: asyncio.Future[bool], error: Exception) -> None:

@@ -5,13 +5,12 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from webox_chat.messages.service import FAN_OUT, REPLY_SIGNAL
+from webox_chat.messages.repository import MessageRepository
 from webox_chat.replies.finals import write_finals
-from webox_chat.replies.repository import ReplyRepository
-from webox_chat.replies.schemas import Claim, Final, Lease
+from webox_chat.replies.leases import LeaseRepository
+from webox_chat.replies.schemas import FAN_OUT, Claim, Final, Lease
 from webox_kit.database import Database
 from webox_kit.logs import get_logger
-from webox_kit.signals import send_signal
 from webox_kit.tasks import TaskQueue
 
 log = get_logger(__name__)
@@ -31,7 +30,8 @@ class Reconciler:
         enqueue_again: timedelta,
     ) -> None:
         self._database = database
-        self._replies = ReplyRepository(database)
+        self._leases = LeaseRepository(database)
+        self._messages = MessageRepository(database)
         self._redis = redis
         self._tasks = tasks
         self._lease = lease
@@ -45,7 +45,8 @@ class Reconciler:
             await asyncio.sleep(self._every_seconds)
 
     async def reconcile(self) -> None:
-        stranded = await self._replies.take_stranded(self._enqueue_again, _AT_ONCE)
+        await self._messages.forget_requests()
+        stranded = await self._leases.take_stranded(self._enqueue_again, _AT_ONCE)
         worn_out = [claim for claim in stranded if claim.attempt >= self._lease.max_attempts]
         if worn_out:
             await self._give_up(worn_out)
@@ -54,9 +55,8 @@ class Reconciler:
             await self._tasks.send(FAN_OUT, message_id)
 
     async def _give_up(self, claims: list[Claim]) -> None:
-        await write_finals(self._database, [self._worn_out(claim) for claim in claims])
-        for message_id in _messages(claims):
-            await send_signal(self._redis, REPLY_SIGNAL, message_id)
+        finals = [self._worn_out(claim) for claim in claims]
+        await write_finals(self._database, self._redis, finals)
 
     def _worn_out(self, claim: Claim) -> Final:
         detail = f"Asking was interrupted {self._lease.max_attempts} times; retry it by hand."

@@ -1,24 +1,19 @@
 """Asking the providers of one message: all at once, each reply written when it is final."""
 
 import asyncio
-import time
 from contextlib import aclosing
-from dataclasses import replace
+from datetime import timedelta
+from enum import Enum, auto
 
 import aiohttp
 
-from webox_chat.providers import (
-    Finished,
-    Provider,
-    ProviderError,
-    ProviderRequest,
-    Registry,
-    StreamItem,
-    TextDelta,
-)
+from webox_chat.live.publisher import TextPublisher
+from webox_chat.providers import Provider, ProviderError, ProviderRequest, Registry
+from webox_chat.replies.exchange import Exchange
 from webox_chat.replies.finals import FinalWriter
-from webox_chat.replies.repository import ReplyRepository
-from webox_chat.replies.schemas import Claim, Final, FinalStatus, Lease, Question
+from webox_chat.replies.leases import LeaseRepository
+from webox_chat.replies.schemas import Claim, Claimed, Final, Lease, Question
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
@@ -26,96 +21,167 @@ from webox_kit.outages import is_outage
 log = get_logger(__name__)
 
 
+class Stop(Enum):
+    """Why a provider is not listened to any more."""
+
+    CANCELLED = auto()
+    """Its user wants no more of it: what there is, is the reply."""
+
+    LOST = auto()
+    """The reply is somebody else's now."""
+
+    HANDED_BACK = auto()
+    """This worker ends; another is to begin again."""
+
+
+class Asking:
+    """One reply's provider being asked, until it ended or was stopped."""
+
+    def __init__(self, exchange: Exchange, task: "asyncio.Task[Final]") -> None:
+        self.exchange = exchange
+        self.stopped: Stop | None = None
+        self._task = task
+
+    @property
+    def claim(self) -> Claim:
+        return self.exchange.claim
+
+    @property
+    def ended(self) -> bool:
+        return self._task.done()
+
+    def stop(self, why: Stop) -> None:
+        """The provider's connection is closed; the first reason counts."""
+        if not self._task.done() and self.stopped is None:
+            self.stopped = why
+            self._task.cancel()
+
+    async def final(self) -> Final | None:
+        """How it ended; None when it is not for this worker to end it."""
+        try:
+            return await self._task
+        except asyncio.CancelledError:
+            if self.stopped is None:
+                await cancel_and_wait(self._task)
+                raise
+            return self.exchange.ended("cancelled") if self.stopped is Stop.CANCELLED else None
+
+
 class FanOut:
-    """Claims a message's replies and sees them to their end."""
+    """Claims messages' replies and sees them to their end."""
 
     def __init__(
         self,
         database: Database,
         registry: Registry,
         http: aiohttp.ClientSession,
+        texts: TextPublisher,
         finals: FinalWriter,
         *,
         lease: Lease,
         renew_seconds: float,
     ) -> None:
-        self._replies = ReplyRepository(database)
+        self._leases = LeaseRepository(database)
         self._registry = registry
         self._http = http
+        self._texts = texts
         self._finals = finals
         self._lease = lease
         self._renew_seconds = renew_seconds
+        self._asking: dict[int, Asking] = {}
 
     async def run(self, message_id: int) -> None:
         """Ask all providers that nobody else is asking for this message."""
-        claimed = await self._replies.claim(message_id, self._lease)
-        if claimed is None:
-            return
-        asking = {
-            claim: asyncio.create_task(self._answer(claim, claimed.question))
-            for claim in claimed.claims
-        }
-        renewing = asyncio.create_task(self._keep_leases(asking))
-        try:
-            await asyncio.gather(*asking.values(), return_exceptions=True)
-        finally:
-            renewing.cancel()
-            for task in asking.values():
-                task.cancel()
+        claimed = await self._leases.claim(message_id, self._lease)
+        if claimed is not None:
+            await asyncio.gather(*self._begin(claimed))
 
-    async def _keep_leases(self, asking: dict[Claim, "asyncio.Task[None]"]) -> None:
-        """Renew while providers answer; stop asking for what is no longer ours."""
+    def show(self, message_id: int) -> None:
+        """Somebody watches this message now."""
+        self._texts.show(message_id)
+
+    def cancel(self, reply_ids: tuple[int, ...]) -> None:
+        """Stop asking for those replies of these that are asked for here."""
+        for reply_id in reply_ids:
+            if asking := self._asking.get(reply_id):
+                asking.stop(Stop.CANCELLED)
+
+    async def keep_leases(self) -> None:
+        """Until cancelled: renew while providers answer; stop asking for what is not ours."""
         while True:
             await asyncio.sleep(self._renew_seconds)
-            unfinished = [claim for claim, task in asking.items() if not task.done()]
-            ours = await self._renewed(unfinished)
-            for claim in unfinished:
-                if ours is not None and claim.reply_id not in ours:
-                    asking[claim].cancel()
+            unfinished = [each for each in self._asking.values() if not each.ended]
+            ours = await self._renewed([each.claim for each in unfinished])
+            if ours is not None:
+                for each in unfinished:
+                    _look_after(each, ours)
 
-    async def _renewed(self, claims: list[Claim]) -> set[int] | None:
+    async def hand_back(self, older_than: timedelta) -> None:
+        """Stop asking at all; what is unfinished is for other workers, at once."""
+        unfinished = [each for each in self._asking.values() if not each.ended]
+        for each in unfinished:
+            each.stop(Stop.HANDED_BACK)
+        if unfinished:
+            log.info("replies handed back", replies=len(unfinished))
+            await self._leases.hand_back([each.claim for each in unfinished], older_than)
+
+    def _begin(self, claimed: Claimed) -> list["asyncio.Task[None]"]:
+        return [
+            asyncio.create_task(self._see_to_its_end(claim, claimed.question))
+            for claim in claimed.claims
+        ]
+
+    async def _see_to_its_end(self, claim: Claim, question: Question) -> None:
+        exchange = Exchange(claim)
+        if claim.cancel_requested:
+            await self._finals.write(exchange.ended("cancelled"))
+            return
+        with self._finals.expecting(claim), self._texts.publishing(exchange):
+            asking = Asking(exchange, asyncio.create_task(self._asked(exchange, question)))
+            self._asking[claim.reply_id] = asking
+            try:
+                final = await asking.final()
+            finally:
+                del self._asking[claim.reply_id]
+        if final is not None and not await self._finals.write(final):
+            log.warning("a reply belonged to somebody else by now", reply=claim.reply_id)
+
+    async def _renewed(self, claims: list[Claim]) -> dict[int, bool] | None:
         """The replies that are still ours; None when the database cannot tell."""
+        if not claims:
+            return {}
         try:
-            return await self._replies.renew(claims, self._lease.duration)
+            return await self._leases.renew(claims, self._lease.duration)
         except Exception as error:
             if not is_outage(error):
                 raise
             log.warning("leases not renewed", error=type(error).__name__)
             return None
 
-    async def _answer(self, claim: Claim, question: Question) -> None:
-        with self._finals.expecting(claim):
-            final = await self._asked(claim, question)
-        if not await self._finals.write(final):
-            log.warning("a reply belonged to somebody else by now", reply=claim.reply_id)
-
-    async def _asked(self, claim: Claim, question: Question) -> Final:
+    async def _asked(self, exchange: Exchange, question: Question) -> Final:
+        claim = exchange.claim
         provider = await self._provider(claim)
         if provider is None:
-            return _failed(claim, "unavailable", f"{claim.provider} is not available any more.")
-        exchange = _Exchange(claim)
+            return exchange.failed("unavailable", f"{claim.provider} is not available any more.")
         request = ProviderRequest(
             model=claim.model,
             turns=question.threads[claim.provider],
+            system=question.system,
             temperature=question.temperature,
             max_tokens=question.max_tokens,
+            stop=question.stop,
         )
         try:
             async with aclosing(provider.ask(self._http, request)) as items:
                 async for item in items:
-                    exchange.take(item)
+                    if exchange.take(item):
+                        self._texts.grew(exchange)
         except ProviderError as error:
-            return replace(
-                exchange.ended("failed"), error_code=error.code, error_detail=error.detail
-            )
+            return exchange.failed(error.code, error.detail)
         except Exception:
             log.exception("asking failed", provider=claim.provider, reply=claim.reply_id)
-            return replace(
-                exchange.ended("failed"),
-                error_code="bad_response",
-                error_detail="The provider's answer could not be understood.",
-            )
-        return exchange.done(provider)
+            return exchange.failed("bad_response", "The provider's answer could not be understood.")
+        return exchange.done(lambda _, model, *tokens: provider.cost(model, *tokens))
 
     async def _provider(self, claim: Claim) -> Provider | None:
         await self._registry.refresh()
@@ -123,55 +189,9 @@ class FanOut:
         return provider if provider is not None and provider.available else None
 
 
-class _Exchange:
-    """One question to one provider, and what came of it so far."""
-
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-        self._started = time.monotonic()
-        self._first_token: float | None = None
-        self._texts: list[str] = []
-        self._finished: Finished | None = None
-
-    def take(self, item: StreamItem) -> None:
-        if isinstance(item, Finished):
-            self._finished = item
-            return
-        if not isinstance(item, TextDelta):
-            return
-        if self._first_token is None:
-            self._first_token = time.monotonic()
-        self._texts.append(item.text)
-
-    def ended(self, status: FinalStatus) -> Final:
-        first = self._first_token
-        return Final(
-            self._claim,
-            status,
-            content="".join(self._texts),
-            time_to_first_token_ms=None if first is None else _ms(first - self._started),
-            total_ms=_ms(time.monotonic() - self._started),
-        )
-
-    def done(self, provider: Provider) -> Final:
-        finished = self._finished
-        if finished is None:
-            return replace(
-                self.ended("failed"), error_code="cut", error_detail="The answer has no end."
-            )
-        return replace(
-            self.ended("done"),
-            finish_reason=finished.finish_reason,
-            truncated=finished.truncated,
-            input_tokens=finished.input_tokens,
-            output_tokens=finished.output_tokens,
-            cost=provider.cost(self._claim.model, finished.input_tokens, finished.output_tokens),
-        )
-
-
-def _failed(claim: Claim, code: str, detail: str) -> Final:
-    return Final(claim, "failed", error_code=code, error_detail=detail)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
+def _look_after(asking: Asking, ours: dict[int, bool]) -> None:
+    cancel = ours.get(asking.claim.reply_id)
+    if cancel is None:
+        asking.stop(Stop.LOST)
+    elif cancel:
+        asking.stop(Stop.CANCELLED)

@@ -1,0 +1,75 @@
+"""Waiting for the replies of a message, holding no database connection."""
+
+import asyncio
+from contextlib import suppress
+from typing import Self
+
+from webox_chat.live.frames import REPLIES, decoded_finals
+from webox_chat.replies.repository import ReplyRepository
+from webox_chat.replies.schemas import StoredReply
+from webox_kit.errors import NotFoundError
+from webox_kit.signals import Signals
+
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+class ReplyWaiter:
+    """Within its block, the finals of one message's replies are caught as they come."""
+
+    def __init__(
+        self, signals: Signals, replies: ReplyRepository, message_id: int, asked: int | None
+    ) -> None:
+        """`asked` is how many replies there will be, when that is known."""
+        self._replies = replies
+        self._message_id = message_id
+        self._asked = asked
+        self._finals: dict[int, StoredReply] = {}
+        self._came = asyncio.Event()
+        self._listening = signals.listening(REPLIES, message_id, self._take)
+
+    async def __aenter__(self) -> Self:
+        await self._listening.__aenter__()
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._listening.__aexit__(*failure)  # type: ignore[arg-type] # as they came
+
+    async def replies(self, wanted: int | None, seconds: float) -> list[StoredReply]:
+        """The current replies: once `wanted` of them (None: all) are final, or after `seconds`.
+
+        Raises:
+            NotFoundError: there are none: the conversation was deleted meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        if self._asked is None:
+            self._came.set()
+        while True:
+            left = deadline - loop.time()
+            await self._something(min(left, _LOOK_AGAIN_SECONDS))
+            found = self._all_caught() or await self._read()
+            finals = sum(each.is_final for each in found)
+            if left <= 0 or finals >= min(wanted or len(found), len(found)):
+                return found
+
+    def _all_caught(self) -> list[StoredReply] | None:
+        if len(self._finals) != self._asked:
+            return None
+        return sorted(self._finals.values(), key=lambda each: each.position)
+
+    async def _read(self) -> list[StoredReply]:
+        found = await self._replies.current(self._message_id)
+        if not found:
+            raise NotFoundError("The conversation was deleted while its providers were asked.")
+        return found
+
+    async def _something(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._came.wait()
+        self._came.clear()
+
+    def _take(self, payload: bytes | None) -> None:
+        for each in decoded_finals(payload) if payload else ():
+            self._finals[each.id] = each
+        self._came.set()

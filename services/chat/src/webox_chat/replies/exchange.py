@@ -1,0 +1,91 @@
+"""One question to one provider: what came of it so far, and how it ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from webox_chat.live.texts import GrowingText
+from webox_chat.providers import Asked, Finished, ReasoningDelta, StreamItem, TextDelta
+from webox_chat.replies.schemas import Claim, Fallback, Final, FinalStatus
+
+Cost = Callable[[str, str, int | None, int | None], Decimal | None]
+"""Of a provider's model, for so many tokens in and out; None when a price or count is unknown."""
+
+
+class Exchange:
+    """Takes what a provider streams. `text` is what it has said."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.reply_id, self.message_id, self.attempt = (
+            claim.reply_id,
+            claim.message_id,
+            claim.attempt,
+        )
+        self.text = GrowingText()
+        self._started = time.monotonic()
+        self._first_token: float | None = None
+        self._reasoning: list[str] = []
+        self._asked = Asked(claim.provider, claim.model, context_cut=False)
+        self._finished: Finished | None = None
+
+    def take(self, item: StreamItem) -> bool:
+        """Whether the text grew by it."""
+        match item:
+            case TextDelta(text):
+                if self._first_token is None:
+                    self._first_token = time.monotonic()
+                self.text.append(text)
+                return True
+            case ReasoningDelta(text):
+                self._reasoning.append(text)
+            case Finished():
+                self._finished = item
+            case Asked():
+                self._asked = item
+        return False
+
+    def failed(self, code: str, detail: str) -> Final:
+        return replace(self.ended("failed"), error_code=code, error_detail=detail)
+
+    def done(self, cost: Cost) -> Final:
+        """The end as the provider said it; without such an end it is `failed`."""
+        finished = self._finished
+        if finished is None:
+            return self.failed("cut", "The answer has no end.")
+        tokens = finished.input_tokens, finished.output_tokens
+        paid = cost(self._asked.provider, self._asked.model, *tokens)
+        return replace(
+            self.ended("done"),
+            finish_reason=finished.finish_reason,
+            truncated=finished.truncated,
+            input_tokens=finished.input_tokens,
+            output_tokens=finished.output_tokens,
+            cost=paid,
+            charge=paid,
+        )
+
+    def ended(self, status: FinalStatus) -> Final:
+        """With the text so far."""
+        first = self._first_token
+        return Final(
+            self.claim,
+            status,
+            content=str(self.text),
+            reasoning="".join(self._reasoning),
+            context_cut=self._asked.context_cut,
+            fallback=self._fallback(),
+            time_to_first_token_ms=None if first is None else _ms(first - self._started),
+            total_ms=_ms(time.monotonic() - self._started),
+        )
+
+    def _fallback(self) -> Fallback | None:
+        asked = self._asked
+        if asked.provider == self.claim.provider:
+            return None
+        return Fallback(asked.provider, asked.model)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

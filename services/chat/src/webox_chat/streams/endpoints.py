@@ -1,0 +1,57 @@
+"""The HTTP door of streams."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from webox_chat.messages.schemas import MessageId
+from webox_chat.streams.responses import EVENT_STREAM, EventStreamResponse
+from webox_chat.streams.service import StreamService
+from webox_kit.app import PROBLEMS
+from webox_kit.identity import CurrentUser
+
+router = APIRouter(prefix="/api/chat", tags=["Messages"], responses=PROBLEMS)
+
+STREAM: dict[str, Any] = {
+    EVENT_STREAM: {
+        "schema": {
+            "type": "string",
+            "description": "Server-sent events `message`, `delta`, `reset`, `reply`, `error`, "
+            "`done`; each has an id that `Last-Event-ID` takes.",
+        }
+    }
+}
+
+
+async def stream_service(request: Request) -> StreamService:
+    service: StreamService = request.app.state.streams
+    return service
+
+
+Streams = Annotated[StreamService, Depends(stream_service)]
+
+
+async def streamed(
+    streams: StreamService, user_id: int, message_id: int, last_event_id: str | None = None
+) -> EventStreamResponse:
+    return EventStreamResponse(await streams.open(user_id, message_id, last_event_id))
+
+
+@router.get(
+    "/messages/{message_id}/stream",
+    summary="Watch a message's replies come in, from the beginning or after an event",
+    response_class=EventStreamResponse,
+    responses={
+        200: {"content": STREAM},
+        204: {"description": "`Last-Event-ID` is the stream's last event: there is no more"},
+        429: {"description": "Too many of the user's streams are open"},
+    },
+)
+async def watch_message(
+    user: CurrentUser,
+    streams: Streams,
+    message_id: MessageId,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    answer = await streamed(streams, user.user_id, message_id, last_event_id)
+    return answer if await answer.has_more() else Response(status_code=204)

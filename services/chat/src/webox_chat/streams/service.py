@@ -1,0 +1,164 @@
+"""Viewers of a message's stream: any number at once, each as fast as it reads."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+
+from webox_chat.limits import STREAMS_PER_USER
+from webox_chat.live.service import LiveMessages
+from webox_chat.live.transcript import Transcript
+from webox_chat.streams.events import has_more, next_events
+from webox_chat.streams.positions import Position
+from webox_kit.errors import TooManyRequestsError
+from webox_kit.logs import get_logger
+
+log = get_logger(__name__)
+
+PING = b": ping\n\n"
+PING_SECONDS = 15.0
+MOST_BEHIND = 1_000_000
+"""So many code points may come while a viewer does not read; then it is dropped."""
+
+_PAUSE_SECONDS = 0.03
+_TOGETHER_BYTES = 65_536
+_RETRY_AFTER_SECONDS = 5
+
+
+class StreamService:
+    def __init__(self, live: LiveMessages) -> None:
+        self._live = live
+        self._open: Counter[int] = Counter()
+
+    async def open(self, user_id: int, message_id: int, last_event_id: str | None) -> "Viewer":
+        """A viewer of the message's stream, from its beginning or after an event; close it.
+
+        Raises:
+            NotFoundError: the user has no such message.
+            BadRequestError: the stream never had such an event.
+            TooManyRequestsError: the user has as many streams open as are allowed.
+        """
+        watching = self._watching(user_id, message_id)
+        transcript = await watching.__aenter__()
+        try:
+            position = _position(transcript, last_event_id)
+        except BaseException as error:
+            await watching.__aexit__(type(error), error, None)
+            raise
+        return Viewer(transcript, position, watching)
+
+    @asynccontextmanager
+    async def _watching(self, user_id: int, message_id: int) -> AsyncIterator[Transcript]:
+        with self._counted(user_id):
+            async with self._live.watching(user_id, message_id) as transcript:
+                yield transcript
+
+    @contextmanager
+    def _counted(self, user_id: int) -> Iterator[None]:
+        if self._open[user_id] >= STREAMS_PER_USER:
+            raise TooManyRequestsError(
+                f"At most {STREAMS_PER_USER} streams of yours may be open at once: close one.",
+                retry_after=_RETRY_AFTER_SECONDS,
+            )
+        self._open[user_id] += 1
+        try:
+            yield
+        finally:
+            self._open[user_id] -= 1
+            if not self._open[user_id]:
+                del self._open[user_id]
+
+
+class Viewer:
+    """One reader of a stream. Nothing waits for it in memory but the transcript all share."""
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        position: Position,
+        watching: AbstractAsyncContextManager[Transcript],
+    ) -> None:
+        self._transcript = transcript
+        self._position = position
+        self._watching = watching
+        self._changed = asyncio.Event()
+        self._sending: asyncio.Timeout | None = None
+        self._behind_before = 0
+        transcript.watch(self._notice)
+
+    @property
+    def has_seen_all(self) -> bool:
+        return not has_more(self._transcript, self._position)
+
+    async def close(self) -> None:
+        self._transcript.leave(self._notice)
+        await self._watching.__aexit__(None, None, None)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What to send, as it comes; ends after the message's last event."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._changed.clear()
+            began = loop.time()
+            for chunk in self._next_chunks():
+                yield chunk
+            if self.has_seen_all or self._transcript.is_broken:
+                return
+            if self._changed.is_set():
+                # It came while the reader was being waited for: so that it can catch up.
+                await asyncio.sleep(began + _PAUSE_SECONDS - loop.time())
+            elif not await self._change():
+                yield PING
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Around each sending of a chunk.
+
+        Raises:
+            TimeoutError: too much has come meanwhile: the reader is too slow.
+        """
+        self._behind_before = self._behind()
+        try:
+            async with asyncio.timeout(None) as self._sending:
+                yield
+        finally:
+            self._sending = None
+
+    def _next_chunks(self) -> Iterator[bytes]:
+        """The next events, small ones together."""
+        together: list[bytes] = []
+        size = 0
+        for event in next_events(self._transcript, self._position):
+            together.append(event)
+            size += len(event)
+            if size >= _TOGETHER_BYTES:
+                yield b"".join(together)
+                together, size = [], 0
+        if together:
+            yield b"".join(together)
+
+    async def _change(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PING_SECONDS):
+                await self._changed.wait()
+        return self._changed.is_set()
+
+    def _notice(self) -> None:
+        self._changed.set()
+        if self._sending is not None and self._behind() - self._behind_before > MOST_BEHIND:
+            log.info("a slow reader of a stream was dropped", message=self._transcript.message.id)
+            self._sending.reschedule(0)
+
+    def _behind(self) -> int:
+        told = self._position.told
+        return sum(
+            len(reply.text) - told[reply.id].offset
+            for reply in self._transcript.replies.values()
+            if reply.id in told
+        )
+
+
+def _position(transcript: Transcript, last_event_id: str | None) -> Position:
+    if last_event_id is None:
+        return Position.at_start(transcript.message.id)
+    return Position.parse(last_event_id, transcript)
