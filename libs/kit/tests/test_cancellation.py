@@ -1,6 +1,7 @@
 import asyncio
 from contextlib import suppress
 
+import anyio
 import pytest
 
 from webox_kit.cancellation import cancel_and_wait
@@ -54,3 +55,22 @@ async def test_being_cancelled_meanwhile_is_put_off_until_they_have_ended() -> N
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert deaf.cancelled()
+
+
+async def test_within_a_cancelled_scope_of_anyio_it_ends_as_well():
+    """There every wait is cut off, again and again, until the scope is left."""
+    ended = asyncio.Event()
+
+    async def cleaning_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with anyio.CancelScope() as scope:
+        task = asyncio.create_task(cleaning_up())
+        await asyncio.sleep(0)
+        scope.cancel()
+        await cancel_and_wait(task)
+    assert ended.is_set()
+    assert task.cancelled()

@@ -1,11 +1,12 @@
 """One running chat service for all tests: its api, worker and events, and a provider double."""
 
 import itertools
+import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,43 @@ allow_private = true
 """
 
 
+@dataclass(frozen=True)
+class StreamEvent:
+    name: str
+    id: str
+    data: Any
+
+
+class Stream:
+    """A message's server-sent events, one after the other."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        fields: dict[str, str] = {}
+        async for line in self._lines:
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif fields.keys() - {""}:
+                yield StreamEvent(fields["event"], fields["id"], json.loads(fields["data"]))
+                fields = {}
+
+    async def until(self, name: str, **data: Any) -> list[StreamEvent]:
+        """The events up to the next of this name with these members of its data."""
+        events = []
+        async for event in self:
+            events.append(event)
+            if event.name == name and data.items() <= event.data.items():
+                return events
+        raise AssertionError(f"the stream ended without {name}: {events}")
+
+    async def rest(self) -> list[StreamEvent]:
+        return [event async for event in self]
+
+
 @dataclass
 class Chat:
     """A client of the running service, as one user of their own."""
@@ -80,6 +118,21 @@ class Chat:
         answer = await self.post("/api/chat/send", json={"message": message, **more})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    @asynccontextmanager
+    async def stream(self, path: str, method: str = "GET", **options: Any) -> AsyncIterator[Stream]:
+        headers = self.keys.user_headers("chat", self.user_id)
+        headers |= {"Accept": "text/event-stream"} | options.pop("headers", {})
+        async with self.client.stream(method, path, headers=headers, **options) as response:
+            if response.status_code != 200:
+                await response.aread()
+            yield Stream(response)
+
+    def send_streaming(
+        self, message: str = "Bonjour", headers: dict[str, str] | None = None, **more: Any
+    ) -> AbstractAsyncContextManager[Stream]:
+        body = {"message": message, **more}
+        return self.stream("/api/chat/send", "POST", json=body, headers=headers or {})
 
     async def internal(self, path: str, **query: str | int) -> httpx.Response:
         headers = self.keys.service_headers("chat", "tests")

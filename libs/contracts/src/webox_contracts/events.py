@@ -108,6 +108,19 @@ class ReplyFinished(EventData):
     finished_at: AwareDatetime
 
 
+class ReplySuperseded(EventData):
+    """A user had a provider asked again: another reply stands in this one's place."""
+
+    type = "chat.reply_superseded"
+    aggregate = "conversation"
+
+    conversation_id: int
+    message_id: int
+    reply_id: int
+    superseded_by: int
+    provider: str
+
+
 class ProviderCircuitOpened(EventData):
     """A provider stopped answering; said to each user whose reply it cost."""
 
@@ -240,6 +253,7 @@ EVENTS: dict[str, type[EventData]] = _by_type(
     ConversationDeleted,
     MessageSent,
     ReplyFinished,
+    ReplySuperseded,
     ProviderCircuitOpened,
     ExportFinished,
     ExportRemoved,

@@ -14,14 +14,20 @@ async def cancel_and_wait(*tasks: "asyncio.Future[Any]") -> None:
     (https://github.com/python/cpython/issues/86296). Being cancelled meanwhile is put off until
     they have ended.
     """
-    pending, cancelled = set(tasks), False
+    pending: set[asyncio.Future[Any]] = set(tasks)
+    cancelled: asyncio.CancelledError | None = None
     while pending:
         for task in pending:
             task.cancel()
         try:
-            _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
-        except asyncio.CancelledError:
-            cancelled = True
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if cancelled:
-        raise asyncio.CancelledError
+            await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        # By themselves, since a cancelled scope of anyio's, as around every answer of Starlette's,
+        # lets no wait return.
+        pending = {task for task in pending if not task.done()}
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+    if cancelled is not None:
+        raise cancelled

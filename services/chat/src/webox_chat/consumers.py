@@ -20,7 +20,7 @@ STREAMS = ["gateway"]
 @asynccontextmanager
 async def duties(runtime: Runtime[ChatSettings]) -> AsyncIterator[Mapping[str, Duty]]:
     settings = runtime.settings
-    conversations = ConversationService(runtime.database)
+    conversations = ConversationService(runtime.database, runtime.redis)
     tasks = TaskQueue(create_celery("chat", settings.broker_url))
 
     async def user_deleted(_session: Session, data: UserDeleted, _envelope: Event) -> None:

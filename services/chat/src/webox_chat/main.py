@@ -16,6 +16,8 @@ from webox_chat.messages.endpoints import router as messages_router
 from webox_chat.messages.service import MessageService
 from webox_chat.providers.endpoints import router as providers_router
 from webox_chat.registry import load_registry
+from webox_chat.replies.control import ReplyControl
+from webox_chat.replies.endpoints import router as replies_router
 from webox_chat.settings import ChatSettings
 from webox_chat.streams.endpoints import router as streams_router
 from webox_chat.streams.service import StreamService
@@ -34,11 +36,15 @@ def create_app(settings: ChatSettings) -> FastAPI:
         tasks = TaskQueue(create_celery("chat", settings.broker_url))
         async with Signals(runtime.blocking_redis) as signals:
             app.state.registry = registry
-            app.state.conversations = ConversationService(runtime.database)
-            app.state.internal = InternalService(runtime.database)
+            app.state.conversations = ConversationService(runtime.database, runtime.redis)
+            app.state.internal = InternalService(runtime.database, app.state.conversations)
+            chooser = ProviderChooser(registry, settings.default_provider_names)
+            app.state.replies = ReplyControl(
+                runtime.database, runtime.redis, signals, tasks, chooser
+            )
             app.state.messages = MessageService(
                 runtime.database,
-                ProviderChooser(registry, settings.default_provider_names),
+                chooser,
                 tasks,
                 signals,
                 wait_seconds=settings.wait_seconds,
@@ -55,6 +61,7 @@ def create_app(settings: ChatSettings) -> FastAPI:
         routers=[
             conversations_router,
             messages_router,
+            replies_router,
             streams_router,
             providers_router,
             internal_router,

@@ -17,6 +17,7 @@ from webox_kit.event_tables import outbox
 from webox_kit.streams import connect
 from webox_kit.testing import serve
 
+
 async def write_finals(database, ends):
     return await finals.write_finals(database, database.redis, ends)
 

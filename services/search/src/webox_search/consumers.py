@@ -12,6 +12,7 @@ from webox_contracts.events import (
     EventData,
     MessageSent,
     ReplyFinished,
+    ReplySuperseded,
     UserDeleted,
 )
 from webox_kit.cancellation import cancel_and_wait
@@ -37,6 +38,7 @@ CHANGES: Mapping[type[EventData], Callable[[Changes, Any], None]] = {
     ),
     MessageSent: lambda changes, event: changes.messages.add(event.message_id),
     ReplyFinished: lambda changes, event: changes.messages.add(event.reply_id),
+    ReplySuperseded: lambda changes, event: changes.messages.add(event.reply_id),
     UserDeleted: lambda changes, event: changes.deleted_users.add(event.user_id),
 }
 

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from redis.asyncio import Redis
+
 from webox_chat.conversations.repository import ConversationRepository, Position
 from webox_chat.conversations.schemas import (
     ConversationChanges,
@@ -13,6 +15,7 @@ from webox_chat.conversations.schemas import (
     StoredConversation,
 )
 from webox_chat.limits import TAGS_PER_CONVERSATION
+from webox_chat.replies.giving_up import GivenUp, give_up, tell_given_up
 from webox_contracts.events import ConversationDeleted, ConversationUpdated
 from webox_kit.database import Database, Session
 from webox_kit.errors import BadRequestError, NotFoundError
@@ -31,8 +34,9 @@ def no_conversation(conversation_id: int) -> NotFoundError:
 
 
 class ConversationService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redis: Redis) -> None:
         self._database = database
+        self._redis = redis
 
     async def page(
         self,
@@ -136,15 +140,20 @@ class ConversationService:
 
     async def delete(self, user_id: int, conversation_id: int) -> None:
         async with self._database.transaction() as session:
-            await _delete(session, user_id, conversation_id)
+            ended = await _delete(session, user_id, conversation_id)
+        await tell_given_up(self._redis, ended)
 
     async def delete_all_of(self, user_id: int) -> None:
         """For a deleted user; a hundred conversations a transaction."""
         while True:
             async with self._database.transaction() as session:
                 ids = await ConversationRepository(session).ids_of(user_id, _DELETED_AT_ONCE)
-                for conversation_id in sorted(ids):
-                    await _delete(session, user_id, conversation_id)
+                ended = [
+                    each
+                    for conversation_id in sorted(ids)
+                    for each in await _delete(session, user_id, conversation_id)
+                ]
+            await tell_given_up(self._redis, ended)
             if len(ids) < _DELETED_AT_ONCE:
                 return
 
@@ -158,14 +167,20 @@ class ConversationService:
         return changed
 
 
-async def _delete(session: Session, user_id: int, conversation_id: int) -> None:
-    deleted = await ConversationRepository(session).delete(user_id, conversation_id)
+async def _delete(session: Session, user_id: int, conversation_id: int) -> list[GivenUp]:
+    """The replies that were unfinished are cancelled first, and counted as such."""
+    conversations = ConversationRepository(session)
+    if await conversations.lock(user_id, conversation_id) is None:
+        raise no_conversation(conversation_id)
+    given_up = await give_up(session, conversation_id)
+    deleted = await conversations.delete(user_id, conversation_id)
     if deleted is None:
         raise no_conversation(conversation_id)
     event = ConversationDeleted(
         user_id=user_id, conversation_id=conversation_id, version=deleted.version + 1
     )
     await publish(session, event, source="chat")
+    return given_up
 
 
 async def _messages(

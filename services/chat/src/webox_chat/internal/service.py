@@ -20,10 +20,10 @@ _ENTRIES = "internal messages"
 
 
 class InternalService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, conversations: ConversationService) -> None:
         self._database = database
         self._found = InternalRepository(database)
-        self._conversations = ConversationService(database)
+        self._conversations = conversations
 
     async def documents(self, ids: Sequence[int] | None, after: int, limit: int) -> DocumentList:
         """By id, or all with ids above `after`; deleted ones are simply not there."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from webox_chat.messages.schemas import ReplyState, SendAnswer
+from webox_chat.messages.schemas import ReplyDetail, ReplyState, SendAnswer
 from webox_chat.messages.stored import StoredMessage
 from webox_chat.replies.schemas import StoredReply
 
@@ -50,6 +50,18 @@ def state_of(reply: StoredReply) -> ReplyState:
         output_tokens=reply.output_tokens,
         cost=plain_decimal(reply.cost),
         demo=reply.demo,
+    )
+
+
+def reply_detail(reply: StoredReply) -> ReplyDetail:
+    return ReplyDetail(
+        **state_of(reply).model_dump(),
+        provider=reply.provider,
+        content=reply.content,
+        error=problem_of(reply) if reply.status == "failed" else None,
+        superseded_by=reply.superseded_by,
+        created_at=reply.created_at,
+        finished_at=reply.finished_at,
     )
 
 

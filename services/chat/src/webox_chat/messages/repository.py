@@ -126,7 +126,8 @@ def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) 
         **asdict(new.asking),
         "most_unfinished": most_unfinished - len(new.choices),
         "choices": [
-            asdict(choice) | {"position": number} for number, choice in enumerate(new.choices)
+            asdict(choice) | {"position": number, "reserved": str(choice.reserved)}
+            for number, choice in enumerate(new.choices)
         ],
         # The last of them has the conversation's version, each before it one less.
         "drafts": [

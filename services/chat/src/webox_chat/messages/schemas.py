@@ -108,6 +108,27 @@ class ReplyState(BaseModel):
     demo: bool
 
 
+class ReplyDetail(ReplyState):
+    """A reply with its text; `error` is a problem where it failed."""
+
+    provider: str
+    content: str
+    error: dict[str, Any] | None
+    superseded_by: int | None
+    created_at: Moment
+    finished_at: Moment | None
+
+
+class ReplyHistory(BaseModel):
+    replies: list[ReplyDetail]
+
+
+class RetryRequest(Body):
+    """Without a model, the same one is asked."""
+
+    model: ModelName | None = None
+
+
 class SendAnswer(BaseModel):
     """A message and its replies as of now.
 

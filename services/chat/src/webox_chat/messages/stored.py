@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 
 @dataclass(frozen=True)
 class ProviderChoice:
-    """A provider to ask, and which of its models."""
+    """A provider to ask, and which of its models.
+
+    `reserved` is what that may cost, in US dollars, where its user has a budget.
+    """
 
     provider: str
     model: str
     demo: bool
+    reserved: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)

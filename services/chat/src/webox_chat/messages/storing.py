@@ -38,9 +38,7 @@ UNFINISHED_REPLIES = (
     .scalar_subquery()
 )
 LATELY = sent_request.c.created_at > func.now() - literal(REPEATABLE_FOR, Interval)
-_HAS_ROOM: ColumnElement[bool] = (
-    bindparam("most_unfinished", type_=BigInteger) >= UNFINISHED_REPLIES
-)
+HAS_ROOM: ColumnElement[bool] = bindparam("most_unfinished", type_=BigInteger) >= UNFINISHED_REPLIES
 
 _TURN_COLUMNS = (
     conversation.c.user_id,
@@ -63,7 +61,7 @@ def _start(*, once: bool) -> Statement:
         # Starting the conversation is one change of it, its first message another.
         "version": literal(2),
     }
-    row = select(*values.values()).where(_HAS_ROOM)
+    row = select(*values.values()).where(HAS_ROOM)
     turn = (
         insert(conversation)
         .from_select([*values], row)
@@ -76,7 +74,7 @@ def _start(*, once: bool) -> Statement:
 def _continue(*, once: bool) -> Statement:
     before = (
         select(conversation.c.id, conversation.c.last_message_id.label("parent_id"))
-        .where(conversation.c.id == OF_CONVERSATION, conversation.c.user_id == OF_USER, _HAS_ROOM)
+        .where(conversation.c.id == OF_CONVERSATION, conversation.c.user_id == OF_USER, HAS_ROOM)
         .with_for_update(key_share=True, of=conversation)
         .cte("before")
     )
@@ -90,7 +88,7 @@ def _branch() -> Statement:
         .where(
             message.c.id == bindparam("edited", type_=BigInteger),
             message.c.user_id == OF_USER,
-            _HAS_ROOM,
+            HAS_ROOM,
         )
         .with_for_update(key_share=True, of=conversation)
         .cte("before")
@@ -126,7 +124,7 @@ def _first_use(before: CTE | None) -> CTE:
         "fingerprint": bindparam("fingerprint", type_=Text),
         "message_id": entry_ids.next_value(),
     }
-    row = select(*values.values()).where(_HAS_ROOM)
+    row = select(*values.values()).where(HAS_ROOM)
     if before is not None:
         row = row.where(before.c.id.is_not(None))
     using = postgresql.insert(sent_request).from_select([*values], row)
@@ -198,7 +196,7 @@ def _recordset(parameter: str, *columns: Any) -> Any:
     )
 
 
-_CHOICE_COLUMNS = ("provider", "model", "demo", "position")
+_CHOICE_COLUMNS = ("provider", "model", "demo", "position", "reserved")
 
 START = _start(once=False)
 START_ONCE = _start(once=True)

@@ -1,0 +1,262 @@
+"""The statements that change replies: end them, put one in another's place, give them up."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnClause,
+    ColumnElement,
+    Date,
+    FromClause,
+    Integer,
+    Numeric,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from webox_chat.conversations.repository import readable
+from webox_chat.messages.storing import HAS_ROOM, OF_USER
+from webox_chat.models import (
+    conversation,
+    entry_ids,
+    reply,
+    spending,
+    usage_ledger,
+)
+from webox_chat.replies.schemas import REPLY_FIELDS
+from webox_kit.event_tables import outbox
+from webox_kit.outbox import filled_in
+from webox_kit.statements import Statement
+
+
+def ledger_row(finished: FromClause) -> dict[str, ColumnElement[Any]]:
+    """A final reply's row in the usage ledger: who really answered, and what it took."""
+    answered_by = finished.c.fallback
+    return {
+        "reply_id": finished.c.id,
+        "attempts": finished.c.attempt,
+        "provider": func.coalesce(answered_by["provider"].astext, finished.c.provider),
+        "model": func.coalesce(answered_by["model"].astext, finished.c.model),
+        **{name: finished.c[name] for name in _LEDGER_COLUMNS},
+    }
+
+
+_LEDGER_COLUMNS = (
+    "user_id",
+    "status",
+    "demo",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "time_to_first_token_ms",
+    "total_ms",
+)
+
+
+def month_of(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The first day of a moment's month in UTC, which every connection's time zone is."""
+    return cast(func.date_trunc("month", moment), Date)
+
+
+_OUTCOME: tuple[ColumnClause[Any], ...] = (
+    column("status", Text),
+    column("content", Text),
+    column("reasoning", Text),
+    column("error", JSONB(none_as_null=True)),
+    column("finish_reason", Text),
+    column("truncated", Boolean),
+    column("context_cut", Boolean),
+    column("fallback", JSONB(none_as_null=True)),
+    column("input_tokens", Integer),
+    column("output_tokens", Integer),
+    column("cost", Numeric(20, 10)),
+    column("time_to_first_token_ms", Integer),
+    column("total_ms", Integer),
+)
+
+
+def _finish_statement() -> Statement:
+    """One statement for a batch of any size, compiled once; its parts run in this order.
+
+    Conversations are locked before their replies and in the order of their ids, as everywhere, so
+    that nobody deadlocks.
+    """
+    locked = (
+        select(conversation.c.id)
+        .where(conversation.c.id == any_(bindparam("conversations", type_=ARRAY(BigInteger))))
+        .order_by(conversation.c.id)
+        .with_for_update(key_share=True)
+        .cte("locked")
+    )
+    final = (
+        func.jsonb_to_recordset(bindparam("finals", type_=JSONB))
+        .table_valued(
+            column("id", BigInteger),
+            column("attempt", Integer),
+            column("event_id", UUID),
+            column("event", JSONB),
+            column("charge", Numeric(20, 10)),
+            *_OUTCOME,
+        )
+        .render_derived(name="final", with_types=True)
+    )
+    finished = (
+        update(reply)
+        .where(
+            reply.c.conversation_id == locked.c.id,
+            reply.c.id == final.c.id,
+            reply.c.attempt == final.c.attempt,
+            reply.c.status == "running",
+        )
+        .values(
+            {each.name: final.c[each.name] for each in _OUTCOME}
+            | {"lease_until": None, "finished_at": func.clock_timestamp()}
+        )
+        .returning(*reply.c)
+        .cte("finished")
+    )
+    ledger = ledger_row(finished)
+    noted_in_ledger = (
+        insert(usage_ledger).from_select([*ledger], select(*ledger.values())).cte("noted_in_ledger")
+    )
+    due = (
+        select(
+            finished.c.user_id,
+            month_of(finished.c.created_at).label("month"),
+            func.sum(finished.c.reserved).label("reserved"),
+            func.sum(func.coalesce(final.c.charge, 0)).label("charge"),
+        )
+        .join(final, and_(final.c.id == finished.c.id, final.c.attempt == finished.c.attempt))
+        .where(finished.c.reserved > 0)
+        .group_by(finished.c.user_id, "month")
+        .cte("due")
+    )
+    settled = (
+        update(spending)
+        .where(spending.c.user_id == due.c.user_id, spending.c.month == due.c.month)
+        .values(
+            reserved=spending.c.reserved - due.c.reserved,
+            spent=spending.c.spent + due.c.charge,
+        )
+        .cte("settled")
+    )
+    readable_ones = func.count().filter(readable(finished))
+    news = (
+        select(finished.c.conversation_id, readable_ones.label("readable"))
+        .group_by(finished.c.conversation_id)
+        .cte("news")
+    )
+    shown = (
+        update(conversation)
+        .where(conversation.c.id == news.c.conversation_id)
+        .values(
+            message_count=conversation.c.message_count + news.c.readable,
+            updated_at=func.now(),
+            version=conversation.c.version + 1,
+        )
+        .returning(conversation.c.id, conversation.c.version)
+        .cte("shown")
+    )
+    event = filled_in(final.c.event, {"version": shown.c.version})
+    told = (
+        select(final.c.event_id, event)
+        .join(
+            finished,
+            and_(finished.c.id == final.c.id, finished.c.attempt == final.c.attempt),
+        )
+        .join(shown, shown.c.id == finished.c.conversation_id)
+        .order_by(final.c.id)
+    )
+    return Statement(
+        select(finished.c.id, finished.c.attempt, finished.c.created_at, finished.c.finished_at)
+        .add_cte(noted_in_ledger)
+        .add_cte(settled)
+        .add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
+    )
+
+
+FINISH = _finish_statement()
+
+
+def _retry() -> Statement:
+    """Conversations are locked before their replies, as everywhere."""
+    last = and_(
+        reply.c.message_id == bindparam("message_id", type_=BigInteger),
+        reply.c.provider == bindparam("of_provider", type_=Text),
+        reply.c.superseded_by.is_(None),
+        reply.c.finished_at.is_not(None),
+    )
+    locked = (
+        select(conversation.c.id)
+        .join(reply, reply.c.conversation_id == conversation.c.id)
+        .where(last, conversation.c.user_id == OF_USER, HAS_ROOM)
+        .with_for_update(key_share=True, of=conversation)
+        .cte("locked")
+    )
+    before = (
+        update(reply)
+        .where(reply.c.conversation_id == locked.c.id, last)
+        .values(superseded_by=entry_ids.next_value())
+        .returning(*reply.c)
+        .cte("before")
+    )
+    values: dict[str, Any] = {
+        "id": before.c.superseded_by,
+        **{name: before.c[name] for name in _KEPT},
+        "model": bindparam("model", type_=Text),
+        "demo": bindparam("demo", type_=Boolean),
+        "reserved": bindparam("reserved", type_=reply.c.reserved.type),
+    }
+    again = (
+        insert(reply)
+        .from_select([*values], select(*values.values()))
+        .returning(*(reply.c[name] for name in REPLY_FIELDS))
+        .cte("again")
+    )
+    was_readable = or_(
+        before.c.status == "done",
+        and_(before.c.status == "cancelled", before.c.content != ""),
+    )
+    shown = (
+        update(conversation)
+        .where(conversation.c.id == before.c.conversation_id)
+        .values(
+            message_count=conversation.c.message_count - cast(was_readable, Integer),
+            updated_at=func.now(),
+            version=conversation.c.version + 1,
+        )
+        .returning(conversation.c.id, conversation.c.version)
+        .cte("shown")
+    )
+    event = filled_in(
+        bindparam("event", type_=JSONB),
+        {
+            "version": shown.c.version,
+            "conversation_id": shown.c.id,
+            "reply_id": before.c.id,
+            "superseded_by": before.c.superseded_by,
+        },
+        subject=shown.c.id,
+    )
+    changed = before.join(shown, shown.c.id == before.c.conversation_id)
+    told = select(bindparam("event_id", type_=UUID), event).select_from(changed)
+    return Statement(
+        select(again).add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
+    )
+
+
+_KEPT = ("message_id", "conversation_id", "user_id", "provider", "position")
+
+RETRY = _retry()
