@@ -1,7 +1,7 @@
 """Streams of a message's replies: sent, attached to, resumed."""
 
 import asyncio
-import itertools
+import contextlib
 
 import pytest
 
@@ -180,7 +180,7 @@ class TestResuming:
         while begun[-1].name != "done":
             async with chat.stream(path, headers={"Last-Event-ID": begun[-1].id}) as stream:
                 events = aiter(stream)
-                begun += [await anext(events), *[e async for e in _some(events, 3)]]
+                begun += [await anext(events), *await _some(events, 3)]
         assert sorted(texts_of(begun).values()) == [answer_text("drip:5", "Bonjour")] * 2
         assert len(by_name(begun, "message")) == len(by_name(begun, "done")) == 1
         assert len(by_name(begun, "reply")) == 2
@@ -204,10 +204,10 @@ class TestResuming:
 
 
 async def _some(events, number):
-    for _, event in zip(range(number), itertools.repeat(None), strict=False):
-        try:
-            async with asyncio.timeout(0.05):
-                event = await anext(events)
-        except (TimeoutError, StopAsyncIteration):
-            return
-        yield event
+    """At most so many of the next events, unless they take long."""
+    some = []
+    with contextlib.suppress(TimeoutError, StopAsyncIteration):
+        async with asyncio.timeout(0.05):
+            while len(some) < number:
+                some.append(await anext(events))
+    return some
