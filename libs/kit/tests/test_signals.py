@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from webox_kit.signals import Signals, send_signal
+from webox_kit.signals import Signals, send_signal, signal_channel
 from webox_kit.testing import eventually
 
 
@@ -66,6 +66,19 @@ class TestExpecting:
             assert await signal.wait(0.05) is False
 
 
+class TestDatabases:
+    async def test_another_database_of_the_same_redis_is_not_heard(
+        self, signals: Signals, redis: Redis, topic: str
+    ) -> None:
+        kwargs = redis.connection_pool.connection_kwargs
+        other = Redis(unix_socket_path=kwargs["path"], password=kwargs["password"], db=0)
+        async with signals.expect(topic, 1) as signal:
+            assert await signals.confirmed(topic, 1)
+            await send_signal(other, topic, 1)
+            assert await signal.wait(0.05) is False
+        await other.aclose()
+
+
 class TestListening:
     async def test_payloads_come_in_order(self, signals: Signals, redis: Redis, topic: str) -> None:
         taken: list[bytes | None] = []
@@ -88,9 +101,8 @@ class TestListening:
             await send_signal(redis, topic, 1, b"after")
 
             await eventually(lambda: _is(taken, [b"after"]))
-        assert await redis.pubsub_numsub(f"webox:signal:{topic}:1") == [
-            (f"webox:signal:{topic}:1".encode(), 0)
-        ]
+        channel = signal_channel(redis, topic, 1)
+        assert await redis.pubsub_numsub(channel) == [(channel, 0)]
 
     async def test_a_lost_connection_is_told(
         self, signals: Signals, redis: Redis, topic: str

@@ -203,16 +203,27 @@ def process(command: str, settings: ChatSettings, log: Path) -> Iterator[subproc
             running.wait(30)
 
 
+@asynccontextmanager
+async def running_chat(settings: ChatSettings, logs: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A whole chat service: its api in this process, worker and events in their own."""
+    async with serve(create_app(settings)) as client:
+        with ExitStack() as stack:
+            for command in ("worker", "events"):
+                stack.enter_context(process(command, settings, logs / f"{command}.log"))
+            yield client
+
+
+@pytest.fixture(scope="session")
+def run_chat() -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    return running_chat
+
+
 @pytest.fixture(scope="session")
 async def chat_service(
     chat_settings: ChatSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[httpx.AsyncClient]:
-    logs = tmp_path_factory.mktemp("logs")
-    async with serve(create_app(chat_settings)) as client:
-        with ExitStack() as stack:
-            for command in ("worker", "events"):
-                stack.enter_context(process(command, chat_settings, logs / f"{command}.log"))
-            yield client
+    async with running_chat(chat_settings, tmp_path_factory.mktemp("logs")) as client:
+        yield client
 
 
 _users = itertools.count(1)
@@ -228,3 +239,14 @@ def chat(chat_service: httpx.AsyncClient, keys: Keys) -> Chat:
 def other(chat_service: httpx.AsyncClient, keys: Keys) -> Chat:
     """The service as another user."""
     return Chat(chat_service, keys, next(_users))
+
+
+@pytest.fixture(scope="session")
+def new_user(keys: Keys) -> Callable[[httpx.AsyncClient], Chat]:
+    """A user whom no other test knows, of any chat service."""
+    return lambda client: Chat(client, keys, next(_users))
+
+
+@pytest.fixture(scope="session", name="environment_of")
+def environment_of_fixture() -> Callable[[ChatSettings], dict[str, str]]:
+    return environment_of

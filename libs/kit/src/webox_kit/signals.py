@@ -26,18 +26,18 @@ _RECONNECT_SECONDS = 0.5
 _CONFIRM_SECONDS = 1.0
 # A connection on which not even a ping has come back for so long is half open.
 _PING_SECONDS = 10.0
-# A subscription to nothing ends; nobody sends to this one.
-_IDLE_CHANNEL = b"webox:signal:"
 
 
-def signal_channel(topic: str, key: object) -> bytes:
-    return f"webox:signal:{topic}:{key}".encode()
+def signal_channel(redis: Redis, topic: str, key: object) -> bytes:
+    """Redis has the same channels in all its databases: ours are told apart by their names."""
+    database = redis.connection_pool.connection_kwargs.get("db", 0)
+    return f"webox:signal:{database}:{topic}:{key}".encode()
 
 
 async def send_signal(redis: Redis, topic: str, key: object, payload: bytes = b"") -> None:
     """Tell who listens to `key` of `topic`; an unreachable Redis is no error."""
     try:
-        await redis.publish(signal_channel(topic, key), payload)
+        await redis.publish(signal_channel(redis, topic, key), payload)
     except RedisError as error:
         log.warning("signal not sent", topic=topic, error=type(error).__name__)
 
@@ -70,7 +70,7 @@ class Signals:
     @asynccontextmanager
     async def listening(self, topic: str, key: object, take: Take) -> AsyncIterator[None]:
         """Within the block, what is sent to `key` of `topic` goes to `take`."""
-        channel = signal_channel(topic, key)
+        channel = signal_channel(self._redis, topic, key)
         takers = self._listeners[channel]
         takers.append(take)
         if len(takers) == 1:
@@ -88,7 +88,7 @@ class Signals:
         """Within `listening`: whether nothing sent from now on will be missed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CONFIRM_SECONDS):
-                await self._confirmed[signal_channel(topic, key)].wait()
+                await self._confirmed[signal_channel(self._redis, topic, key)].wait()
                 return True
         return False
 
@@ -116,7 +116,9 @@ class Signals:
         connection: Any = await pool.get_connection()
         try:
             channels = list(self._listeners)
-            await connection.send_command("SUBSCRIBE", _IDLE_CHANNEL, *channels)
+            # A subscription to nothing would end; nobody sends to this one.
+            idle = signal_channel(self._redis, "", "")
+            await connection.send_command("SUBSCRIBE", idle, *channels)
             self._connection = connection
             for channel in channels:
                 self._tell(channel, None)

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from webox_chat import ops
+from webox_chat.budgets.endpoints import router as budgets_router
+from webox_chat.budgets.service import BudgetService
 from webox_chat.conversations.endpoints import router as conversations_router
 from webox_chat.conversations.service import ConversationService
 from webox_chat.internal.endpoints import router as internal_router
@@ -39,14 +41,19 @@ def create_app(settings: ChatSettings) -> FastAPI:
             app.state.conversations = ConversationService(runtime.database, runtime.redis)
             app.state.internal = InternalService(runtime.database, app.state.conversations)
             chooser = ProviderChooser(registry, settings.default_provider_names)
+            budgets = BudgetService(
+                runtime.database, registry, settings.default_limits, own=settings.budgets
+            )
+            app.state.budgets = budgets
             app.state.replies = ReplyControl(
-                runtime.database, runtime.redis, signals, tasks, chooser
+                runtime.database, runtime.redis, signals, tasks, chooser, budgets
             )
             app.state.messages = MessageService(
                 runtime.database,
                 chooser,
                 tasks,
                 signals,
+                budgets,
                 wait_seconds=settings.wait_seconds,
             )
             app.state.streams = StreamService(
@@ -63,6 +70,7 @@ def create_app(settings: ChatSettings) -> FastAPI:
             messages_router,
             replies_router,
             streams_router,
+            budgets_router,
             providers_router,
             internal_router,
         ],

@@ -209,5 +209,14 @@ spending = Table(
     Column("month", Date, primary_key=True),
     Column("reserved", Numeric(20, 10), nullable=False, server_default=text("0")),
     Column("spent", Numeric(20, 10), nullable=False, server_default=text("0")),
+    _moment("reserved_at"),
 )
 """A user's month: what running replies may still cost, and what the finished ones did."""
+
+send_pace = Table(
+    "send_pace",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    _moment("used_until"),
+)
+"""How far ahead of its rate a user's sends are: the theoretical arrival time of GCRA."""

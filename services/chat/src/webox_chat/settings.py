@@ -1,10 +1,12 @@
 """Settings of the chat service, beside those every service has."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import Field, FilePath, field_validator
 
+from webox_chat.budgets.schemas import Limits
 from webox_kit.settings import ServiceSettings
 
 
@@ -27,6 +29,15 @@ class ChatSettings(ServiceSettings):
     enqueue_again_seconds: float = Field(default=10, gt=0)
     """How long a queued reply, or one whose lease ran out, waits before its task is sent again."""
 
+    budgets: bool = False
+    """Whether users may have limits of their own: `webox-chat budget`."""
+
+    monthly_spend: Decimal | None = Field(default=None, ge=0)
+    """US dollars that a user's replies may cost in a calendar month (UTC); none: no limit."""
+
+    sends_a_minute: int | None = Field(default=None, ge=1)
+    """How often a user may send, on average and at once; none: no limit."""
+
     max_attempts: int = Field(default=5, ge=1)
     worker_sends: int = Field(default=500, ge=1, le=10_000)
     """How many sends a worker process sees to at once; more wait for it or for another."""
@@ -38,6 +49,10 @@ class ChatSettings(ServiceSettings):
     @classmethod
     def _expand(cls, value: object) -> object:
         return Path(value).expanduser() if isinstance(value, str) else value
+
+    @property
+    def default_limits(self) -> Limits:
+        return Limits(self.monthly_spend, self.sends_a_minute)
 
     @property
     def lease(self) -> timedelta:

@@ -100,7 +100,7 @@ class Sends:
     """The sends this worker sees to, on an asyncio loop in a thread of its own.
 
     A task is over once its send has begun: what became of it is in SQL, and no Celery thread waits
-    for a slow provider (`docs/adr/0011-a-task-begins-a-send.md`).
+    for a slow provider (`docs/adr/0012-a-task-begins-a-send.md`).
     """
 
     def __init__(self, runtime: Runtime[ChatSettings]) -> None:

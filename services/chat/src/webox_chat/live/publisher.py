@@ -103,7 +103,9 @@ class TextPublisher:
         self._grown.clear()
         async with self._redis.pipeline(transaction=False) as pipeline:
             for message_id, of_message in pieces.items():
-                pipeline.publish(signal_channel(TEXT, message_id), encoded_pieces(of_message))
+                pipeline.publish(
+                    signal_channel(self._redis, TEXT, message_id), encoded_pieces(of_message)
+                )
             watching = await pipeline.execute()
         for message_id, viewers in zip(pieces, watching, strict=True):
             if not viewers and message_id in self._audiences:

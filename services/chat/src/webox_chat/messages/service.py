@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from webox_chat.budgets.service import BudgetService
 from webox_chat.conversations.service import no_conversation
 from webox_chat.limits import (
     AUTOMATIC_TITLE_CHARACTERS,
@@ -59,6 +60,7 @@ class MessageService:
         chooser: ProviderChooser,
         tasks: TaskQueue,
         signals: Signals,
+        budgets: BudgetService,
         *,
         wait_seconds: float,
     ) -> None:
@@ -67,6 +69,7 @@ class MessageService:
         self._chooser = chooser
         self._tasks = tasks
         self._signals = signals
+        self._budgets = budgets
         self._wait_seconds = wait_seconds
 
     async def send(self, user_id: int, request: SendRequest, key: str | None) -> SendAnswer:
@@ -125,10 +128,19 @@ class MessageService:
         if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
             return await self._repeated(user_id, once, before), None
         choices = await self._chooser.choose(request.selected_providers, request.selected_models)
-        new = _new_message(user_id, request, choices, _asking(request), once)
-        stored = await self._store(new, request)
-        if stored is not None:
-            return stored, len(choices)
+        asking = _asking(request)
+        async with self._budgets.reserving(
+            user_id,
+            choices,
+            characters=_characters(request.message, asking),
+            max_tokens=asking.max_tokens,
+            conversation_id=request.conversation_id,
+        ) as held:
+            new = _new_message(user_id, request, held.choices, asking, once)
+            stored = await self._store(new, request)
+            if stored is not None:
+                held.keep()
+                return stored, len(choices)
         if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
             return await self._repeated(user_id, once, before), None
         raise await self._refusal(user_id, request.conversation_id)
@@ -160,16 +172,24 @@ class MessageService:
         names, models = _as_before(request, before)
         choices = await self._chooser.choose(names, models)
         asking = _asking(request, before.asking)
-        new = _new_message(user_id, request, choices, asking, None)
-        stored = await self._messages.branch(
-            new,
-            message_id,
-            most_unfinished=UNFINISHED_REPLIES_PER_USER,
-            events=[_message_sent(new)],
-        )
-        if stored is None:
-            raise await self._refusal(user_id, before.conversation_id)
-        return stored, len(choices)
+        async with self._budgets.reserving(
+            user_id,
+            choices,
+            characters=_characters(request.message, asking),
+            max_tokens=asking.max_tokens,
+            conversation_id=before.conversation_id,
+        ) as held:
+            new = _new_message(user_id, request, held.choices, asking, None)
+            stored = await self._messages.branch(
+                new,
+                message_id,
+                most_unfinished=UNFINISHED_REPLIES_PER_USER,
+                events=[_message_sent(new)],
+            )
+            if stored is not None:
+                held.keep()
+                return stored, len(choices)
+        raise await self._refusal(user_id, before.conversation_id)
 
     async def _start(self, new: NewMessage, folder: str) -> StoredMessage | None:
         title = one_line(_plain(new.content), AUTOMATIC_TITLE_CHARACTERS)
@@ -235,6 +255,10 @@ def _asking(request: AskRequest, before: Asking | None = None) -> Asking:
         if (value := getattr(request, name)) is not None
     }
     return replace(before or Asking(), **given)
+
+
+def _characters(message: str, asking: Asking) -> int:
+    return len(message) + len(asking.system or "")
 
 
 def _as_before(

@@ -52,7 +52,14 @@ CREATE TABLE spending (
     month date NOT NULL,
     reserved numeric(20, 10) DEFAULT 0 NOT NULL,
     spent numeric(20, 10) DEFAULT 0 NOT NULL,
+    reserved_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_spending PRIMARY KEY (user_id, month)
+);
+
+CREATE TABLE send_pace (
+    user_id bigint NOT NULL,
+    used_until timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_send_pace PRIMARY KEY (user_id)
 );
 """
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from webox_chat.budgets.service import BudgetService
 from webox_chat.limits import UNFINISHED_REPLIES_PER_USER
 from webox_chat.live.frames import REPLIES, WorkerCall, call_workers, send_changed
 from webox_chat.messages.answers import reply_detail, send_answer
@@ -12,6 +13,7 @@ from webox_chat.messages.choices import ProviderChooser
 from webox_chat.messages.repository import MessageRepository
 from webox_chat.messages.schemas import ReplyDetail, SendAnswer
 from webox_chat.messages.service import no_message, too_many_unfinished
+from webox_chat.messages.stored import ProviderChoice
 from webox_chat.replies.finals import write_finals
 from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.repository import ReplyRepository
@@ -36,6 +38,7 @@ class ReplyControl:
         signals: Signals,
         tasks: TaskQueue,
         chooser: ProviderChooser,
+        budgets: BudgetService,
     ) -> None:
         self._database = database
         self._messages = MessageRepository(database)
@@ -45,6 +48,7 @@ class ReplyControl:
         self._signals = signals
         self._tasks = tasks
         self._chooser = chooser
+        self._budgets = budgets
 
     async def cancel(self, user_id: int, message_id: int, provider: str) -> ReplyDetail:
         """Stop one reply and keep its text so far; the others go on.
@@ -94,9 +98,7 @@ class ReplyControl:
         if not last.is_final:
             raise _not_final(provider, last)
         [choice] = await self._chooser.choose([provider], {provider: model or last.model})
-        again = await self._replies.retry(
-            user_id, message_id, choice, most_unfinished=UNFINISHED_REPLIES_PER_USER
-        )
+        again = await self._begun_again(user_id, message_id, choice)
         if again is None:
             last = await self._last(user_id, message_id, provider)
             if not last.is_final:
@@ -105,6 +107,26 @@ class ReplyControl:
         await self._tasks.send(FAN_OUT, message_id)
         await send_changed(self._redis, message_id)
         return reply_detail(again)
+
+    async def _begun_again(
+        self, user_id: int, message_id: int, choice: ProviderChoice
+    ) -> StoredReply | None:
+        sent = await self._messages.sent(user_id, message_id)
+        if sent is None:
+            raise no_message(message_id)
+        async with self._budgets.reserving(
+            user_id,
+            [choice],
+            characters=len(sent.content) + len(sent.asking.system or ""),
+            max_tokens=sent.asking.max_tokens,
+            conversation_id=sent.conversation_id,
+        ) as held:
+            again = await self._replies.retry(
+                user_id, message_id, held.choices[0], most_unfinished=UNFINISHED_REPLIES_PER_USER
+            )
+            if again is not None:
+                held.keep()
+        return again
 
     async def history(self, user_id: int, message_id: int, provider: str) -> list[ReplyDetail]:
         """A provider's replies to a message, the current one first."""

@@ -12,12 +12,17 @@ from webox_chat.replies.schemas import Claim, Fallback, Final, FinalStatus
 Cost = Callable[[str, str, int | None, int | None], Decimal | None]
 """Of a provider's model, for so many tokens in and out; None when a price or count is unknown."""
 
+_CHARACTERS_OF_A_TOKEN = 3
+"""Of an estimate, where the provider did not say."""
+
 
 class Exchange:
     """Takes what a provider streams. `text` is what it has said."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, asked_characters: int, cost: Cost) -> None:
         self.claim = claim
+        self._asked_characters = asked_characters
+        self._cost = cost
         self.reply_id, self.message_id, self.attempt = (
             claim.reply_id,
             claim.message_id,
@@ -49,21 +54,22 @@ class Exchange:
     def failed(self, code: str, detail: str) -> Final:
         return replace(self.ended("failed"), error_code=code, error_detail=detail)
 
-    def done(self, cost: Cost) -> Final:
+    def done(self) -> Final:
         """The end as the provider said it; without such an end it is `failed`."""
         finished = self._finished
         if finished is None:
             return self.failed("cut", "The answer has no end.")
         tokens = finished.input_tokens, finished.output_tokens
-        paid = cost(self._asked.provider, self._asked.model, *tokens)
+        paid = self._cost(self._asked.provider, self._asked.model, *tokens)
+        ended = self.ended("done")
         return replace(
-            self.ended("done"),
+            ended,
             finish_reason=finished.finish_reason,
             truncated=finished.truncated,
             input_tokens=finished.input_tokens,
             output_tokens=finished.output_tokens,
             cost=paid,
-            charge=paid,
+            charge=ended.charge if paid is None else paid,
         )
 
     def ended(self, status: FinalStatus) -> Final:
@@ -76,9 +82,18 @@ class Exchange:
             reasoning="".join(self._reasoning),
             context_cut=self._asked.context_cut,
             fallback=self._fallback(),
+            charge=self._estimated_cost(),
             time_to_first_token_ms=None if first is None else _ms(first - self._started),
             total_ms=_ms(time.monotonic() - self._started),
         )
+
+    def _estimated_cost(self) -> Decimal | None:
+        """Nothing was paid for if nothing was said."""
+        said = len(self.text) + sum(map(len, self._reasoning))
+        if not said:
+            return None
+        tokens = self._asked_characters // _CHARACTERS_OF_A_TOKEN, said // _CHARACTERS_OF_A_TOKEN
+        return self._cost(self._asked.provider, self._asked.model, *tokens)
 
     def _fallback(self) -> Fallback | None:
         asked = self._asked

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 
 from webox_chat.live.frames import WorkerCall, call_workers, send_changed
 from webox_chat.models import UNFINISHED, reply, usage_ledger
-from webox_chat.replies.writing import ledger_row
+from webox_chat.replies.writing import ledger_row, settlement
 from webox_kit.database import Session
 
 
@@ -36,7 +36,9 @@ async def give_up(session: Session, conversation_id: int) -> list[GivenUp]:
     )
     ledger = ledger_row(ended)
     noted = insert(usage_ledger).from_select([*ledger], select(*ledger.values())).cte("noted")
-    rows = await session.execute(select(ended.c.id, ended.c.message_id).add_cte(noted))
+    # What they did cost is not known any more: what was held for them counts.
+    settled = settlement(ended, ended.c.reserved)
+    rows = await session.execute(select(ended.c.id, ended.c.message_id).add_cte(noted, settled))
     return [GivenUp(row.id, row.message_id) for row in rows]
 
 

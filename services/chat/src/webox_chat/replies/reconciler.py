@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from webox_chat.budgets.repository import BudgetRepository
+from webox_chat.budgets.schemas import Limits
 from webox_chat.messages.repository import MessageRepository
 from webox_chat.replies.finals import write_finals
 from webox_chat.replies.leases import LeaseRepository
@@ -32,6 +34,7 @@ class Reconciler:
         self._database = database
         self._leases = LeaseRepository(database)
         self._messages = MessageRepository(database)
+        self._budgets = BudgetRepository(database, Limits())
         self._redis = redis
         self._tasks = tasks
         self._lease = lease
@@ -46,6 +49,7 @@ class Reconciler:
 
     async def reconcile(self) -> None:
         await self._messages.forget_requests()
+        await self._budgets.mend()
         stranded = await self._leases.take_stranded(self._enqueue_again, _AT_ONCE)
         worn_out = [claim for claim in stranded if claim.attempt >= self._lease.max_attempts]
         if worn_out:

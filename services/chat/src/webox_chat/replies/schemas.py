@@ -45,6 +45,11 @@ class Question:
     max_tokens: int | None
     stop: tuple[str, ...]
 
+    def characters(self, provider: str) -> int:
+        """How many the provider is to read."""
+        thread = sum(len(turn.content) for turn in self.threads[provider])
+        return thread + len(self.system or "")
+
 
 @dataclass(frozen=True)
 class Claimed:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum, auto
 
 import aiohttp
@@ -132,7 +133,7 @@ class FanOut:
         ]
 
     async def _see_to_its_end(self, claim: Claim, question: Question) -> None:
-        exchange = Exchange(claim)
+        exchange = Exchange(claim, question.characters(claim.provider), self._cost)
         if claim.cancel_requested:
             await self._finals.write(exchange.ended("cancelled"))
             return
@@ -181,7 +182,15 @@ class FanOut:
         except Exception:
             log.exception("asking failed", provider=claim.provider, reply=claim.reply_id)
             return exchange.failed("bad_response", "The provider's answer could not be understood.")
-        return exchange.done(lambda _, model, *tokens: provider.cost(model, *tokens))
+        return exchange.done()
+
+    def _cost(
+        self, name: str, model: str, input_tokens: int | None, output_tokens: int | None
+    ) -> Decimal | None:
+        provider = self._registry.find(name)
+        if provider is None:
+            return None
+        return provider.cost(model, input_tokens, output_tokens)
 
     async def _provider(self, claim: Claim) -> Provider | None:
         await self._registry.refresh()

@@ -22,9 +22,11 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.sql.selectable import CTE
 
 from webox_chat.conversations.repository import readable
 from webox_chat.messages.storing import HAS_ROOM, OF_USER
@@ -63,6 +65,34 @@ _LEDGER_COLUMNS = (
     "time_to_first_token_ms",
     "total_ms",
 )
+
+
+def settlement(
+    finished: FromClause, charge: ColumnElement[Any], charged: FromClause | None = None
+) -> CTE:
+    """Gives back what was held for replies, and notes `charge`, a column of `charged`, as spent."""
+    due = (
+        select(
+            finished.c.user_id,
+            month_of(finished.c.created_at).label("month"),
+            func.sum(finished.c.reserved).label("reserved"),
+            func.sum(func.coalesce(charge, 0)).label("charge"),
+        )
+        .select_from(finished if charged is None else charged)
+        .where(finished.c.reserved > 0)
+        .group_by(finished.c.user_id, text("2"))
+        .cte("due")
+    )
+    return (
+        update(spending)
+        .where(spending.c.user_id == due.c.user_id, spending.c.month == due.c.month)
+        .values(
+            reserved=spending.c.reserved - due.c.reserved,
+            spent=spending.c.spent + due.c.charge,
+        )
+        .returning(spending.c.user_id)
+        .cte("settled")
+    )
 
 
 def month_of(moment: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -131,27 +161,10 @@ def _finish_statement() -> Statement:
     noted_in_ledger = (
         insert(usage_ledger).from_select([*ledger], select(*ledger.values())).cte("noted_in_ledger")
     )
-    due = (
-        select(
-            finished.c.user_id,
-            month_of(finished.c.created_at).label("month"),
-            func.sum(finished.c.reserved).label("reserved"),
-            func.sum(func.coalesce(final.c.charge, 0)).label("charge"),
-        )
-        .join(final, and_(final.c.id == finished.c.id, final.c.attempt == finished.c.attempt))
-        .where(finished.c.reserved > 0)
-        .group_by(finished.c.user_id, "month")
-        .cte("due")
+    charged = finished.join(
+        final, and_(final.c.id == finished.c.id, final.c.attempt == finished.c.attempt)
     )
-    settled = (
-        update(spending)
-        .where(spending.c.user_id == due.c.user_id, spending.c.month == due.c.month)
-        .values(
-            reserved=spending.c.reserved - due.c.reserved,
-            spent=spending.c.spent + due.c.charge,
-        )
-        .cte("settled")
-    )
+    settled = settlement(finished, final.c.charge, charged)
     readable_ones = func.count().filter(readable(finished))
     news = (
         select(finished.c.conversation_id, readable_ones.label("readable"))
