@@ -14,6 +14,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 ReplyFinalStatus = Literal["done", "failed", "cancelled"]
 
+Language = Literal["fr", "en"]
+"""The languages that Webox speaks to people."""
+
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
@@ -106,6 +109,16 @@ class ReplyFinished(EventData):
     time_to_first_token_ms: int | None = None
     total_ms: int | None = None
     finished_at: AwareDatetime
+
+
+class SettingsChanged(EventData):
+    """What a user chose, as it is now. Null is no choice; a time zone is an IANA name."""
+
+    type = "chat.settings_changed"
+    aggregate = "user"
+
+    language: Language | None
+    time_zone: str | None
 
 
 class ProviderCircuitOpened(EventData):
@@ -240,6 +253,7 @@ EVENTS: dict[str, type[EventData]] = _by_type(
     ConversationDeleted,
     MessageSent,
     ReplyFinished,
+    SettingsChanged,
     ProviderCircuitOpened,
     ExportFinished,
     ExportRemoved,

@@ -10,12 +10,16 @@ from webox_chat.conversations.endpoints import router as conversations_router
 from webox_chat.conversations.service import ConversationService
 from webox_chat.internal.endpoints import router as internal_router
 from webox_chat.internal.service import InternalService
+from webox_chat.labels.endpoints import router as labels_router
+from webox_chat.labels.service import LabelService
 from webox_chat.messages.choices import ProviderChooser
 from webox_chat.messages.endpoints import router as messages_router
 from webox_chat.messages.service import REPLY_SIGNAL, MessageService
 from webox_chat.providers.endpoints import router as providers_router
 from webox_chat.registry import load_registry
 from webox_chat.settings import ChatSettings
+from webox_chat.user_settings.endpoints import router as settings_router
+from webox_chat.user_settings.service import UserSettingsService
 from webox_kit.app import create_app as create_service_app
 from webox_kit.runtime import Runtime
 from webox_kit.signals import SignalListener
@@ -32,10 +36,12 @@ def create_app(settings: ChatSettings) -> FastAPI:
         async with SignalListener(runtime.blocking_redis, REPLY_SIGNAL) as finals:
             app.state.registry = registry
             app.state.conversations = ConversationService(runtime.database)
+            app.state.labels = LabelService(runtime.database)
+            app.state.user_settings = UserSettingsService(runtime.database, registry)
             app.state.internal = InternalService(runtime.database)
             app.state.messages = MessageService(
                 runtime.database,
-                ProviderChooser(registry, settings.default_provider_names),
+                ProviderChooser(runtime.database, registry, settings.default_provider_names),
                 tasks,
                 finals,
                 wait_seconds=settings.wait_seconds,
@@ -46,7 +52,14 @@ def create_app(settings: ChatSettings) -> FastAPI:
     return create_service_app(
         runtime,
         title="Webox chat",
-        routers=[conversations_router, messages_router, providers_router, internal_router],
+        routers=[
+            conversations_router,
+            labels_router,
+            messages_router,
+            providers_router,
+            settings_router,
+            internal_router,
+        ],
         resources=resources,
         ops=ops.sources(runtime),
     )

@@ -62,7 +62,9 @@ class MessageService:
         """Store the message, have its providers asked, and wait as long as was agreed."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        choices = await self._chooser.choose(request.selected_providers, request.selected_models)
+        choices = await self._chooser.choose(
+            user_id, request.selected_providers, request.selected_models
+        )
         sent = await self._store(user_id, request, choices)
         failpoint("chat.after_commit")
         with self._finals.expect(sent.id) as signal:

@@ -1,0 +1,100 @@
+"""SQL over the folders and tags of all of a user's conversations."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from webox_chat.conversations.repository import CONVERSATION_COLUMNS, has_tags
+from webox_chat.conversations.schemas import StoredConversation
+from webox_chat.models import conversation
+from webox_kit.database import Session
+
+
+class SpelledTag(NamedTuple):
+    """A tag in one of its spellings, and the first conversation that has it so."""
+
+    name: str
+    conversations: int
+    first_id: int
+
+
+def in_folder(name: str) -> ColumnElement[bool]:
+    return conversation.c.folder == name
+
+
+class LabelRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def folder_counts(self, user_id: int) -> dict[str, int]:
+        query = (
+            select(conversation.c.folder, func.count())
+            .where(conversation.c.user_id == user_id)
+            .group_by(conversation.c.folder)
+        )
+        return dict((await self._session.execute(query)).tuples())
+
+    async def tag_counts(self, user_id: int) -> list[SpelledTag]:
+        tag = func.unnest(conversation.c.tags).column_valued("tag")
+        query = (
+            select(tag, func.count(), func.min(conversation.c.id))
+            .select_from(conversation, tag)
+            .where(conversation.c.user_id == user_id, has_tags())
+            .group_by(tag)
+        )
+        return [SpelledTag(*row) for row in await self._session.execute(query)]
+
+    async def ids(self, user_id: int, which: ColumnElement[bool]) -> Sequence[int]:
+        query = select(conversation.c.id).where(conversation.c.user_id == user_id, which)
+        return (await self._session.scalars(query.order_by(conversation.c.id))).all()
+
+    async def lock(
+        self, user_id: int, ids: Sequence[int], which: ColumnElement[bool]
+    ) -> list[StoredConversation]:
+        """Those of `ids` that are still so, held against changes until the transaction ends."""
+        wanted = any_(cast(list(ids), ARRAY(BigInteger)))
+        rows = await self._session.execute(
+            select(*CONVERSATION_COLUMNS)
+            .where(conversation.c.user_id == user_id, conversation.c.id == wanted, which)
+            .order_by(conversation.c.id)
+            .with_for_update(key_share=True)
+        )
+        return [StoredConversation.model_validate(row) for row in rows]
+
+    async def save(self, changed: Sequence[StoredConversation]) -> None:
+        """Write the labels and versions of conversations that are locked."""
+        rows = [
+            {
+                "wanted": each.id,
+                "new_folder": each.folder,
+                "new_tags": each.tags,
+                "new_keys": [tag.casefold() for tag in each.tags],
+                "new_version": each.version,
+            }
+            for each in changed
+        ]
+        if rows:
+            await self._session.execute(_SAVE, rows)
+
+
+_SAVE = (
+    update(conversation)
+    .where(conversation.c.id == bindparam("wanted"))
+    .values(
+        folder=bindparam("new_folder"),
+        tags=bindparam("new_tags"),
+        tag_keys=bindparam("new_keys"),
+        version=bindparam("new_version"),
+    )
+)
