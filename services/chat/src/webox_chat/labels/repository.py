@@ -39,20 +39,20 @@ class LabelRepository:
 
     async def folder_counts(self, user_id: int) -> dict[str, int]:
         query = (
-            select(conversation.c.folder, func.count())
+            select(conversation.c.folder, func.count().label("conversations"))
             .where(conversation.c.user_id == user_id)
             .group_by(conversation.c.folder)
         )
-        return dict((await self._session.execute(query)).tuples())
+        rows = await self._session.execute(query)
+        return {row.folder: row.conversations for row in rows}
 
     async def tag_counts(self, user_id: int) -> list[SpelledTag]:
-        tag = func.unnest(conversation.c.tags).column_valued("tag")
-        query = (
-            select(tag, func.count(), func.min(conversation.c.id))
-            .select_from(conversation, tag)
+        tagged = (
+            select(conversation.c.id, func.unnest(conversation.c.tags).label("tag"))
             .where(conversation.c.user_id == user_id, has_tags())
-            .group_by(tag)
+            .subquery()
         )
+        query = select(tagged.c.tag, func.count(), func.min(tagged.c.id)).group_by(tagged.c.tag)
         return [SpelledTag(*row) for row in await self._session.execute(query)]
 
     async def ids(self, user_id: int, which: ColumnElement[bool]) -> Sequence[int]:

@@ -1,5 +1,6 @@
 """Decisions about folders and tags in all of a user's conversations."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement
@@ -109,9 +110,9 @@ def _by_name(counts: dict[str, int]) -> list[Label]:
 
 def _merged(spelled: list[SpelledTag]) -> dict[str, int]:
     """Counts by tag, in the spelling that is used most; the older one when two are."""
-    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for each in sorted(spelled, key=lambda each: (-each.conversations, each.first_id)):
-        key = each.name.casefold()
-        name = next((known for known in counts if known.casefold() == key), each.name)
-        counts[name] = counts.get(name, 0) + each.conversations
+        name = names.setdefault(each.name.casefold(), each.name)
+        counts[name] += each.conversations
     return counts
