@@ -117,8 +117,8 @@ class SettingsChanged(EventData):
     type = "chat.settings_changed"
     aggregate = "user"
 
-    language: Language | None
-    time_zone: str | None
+    language: Language | None = None
+    time_zone: str | None = None
 
 
 class ProviderCircuitOpened(EventData):
