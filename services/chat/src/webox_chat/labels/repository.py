@@ -20,6 +20,9 @@ from webox_chat.conversations.schemas import StoredConversation
 from webox_chat.models import conversation
 from webox_kit.database import Session
 
+Which = ColumnElement[bool]
+"""Which of a user's conversations."""
+
 
 class SpelledTag(NamedTuple):
     """A tag in one of its spellings, and the first conversation that has it so."""
@@ -29,7 +32,7 @@ class SpelledTag(NamedTuple):
     first_id: int
 
 
-def in_folder(name: str) -> ColumnElement[bool]:
+def in_folder(name: str) -> Which:
     return conversation.c.folder == name
 
 
@@ -55,12 +58,12 @@ class LabelRepository:
         query = select(tagged.c.tag, func.count(), func.min(tagged.c.id)).group_by(tagged.c.tag)
         return [SpelledTag(*row) for row in await self._session.execute(query)]
 
-    async def ids(self, user_id: int, which: ColumnElement[bool]) -> Sequence[int]:
+    async def ids(self, user_id: int, which: Which) -> Sequence[int]:
         query = select(conversation.c.id).where(conversation.c.user_id == user_id, which)
         return (await self._session.scalars(query.order_by(conversation.c.id))).all()
 
     async def lock(
-        self, user_id: int, ids: Sequence[int], which: ColumnElement[bool]
+        self, user_id: int, ids: Sequence[int], which: Which
     ) -> list[StoredConversation]:
         """Those of `ids` that are still so, held against changes until the transaction ends."""
         wanted = any_(cast(list(ids), ARRAY(BigInteger)))

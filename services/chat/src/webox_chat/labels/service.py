@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import ColumnElement
-
 from webox_chat.conversations.repository import with_tag
 from webox_chat.conversations.schemas import StoredConversation
 from webox_chat.conversations.service import updated_event
-from webox_chat.labels.repository import LabelRepository, SpelledTag, in_folder
+from webox_chat.labels.repository import LabelRepository, SpelledTag, Which, in_folder
 from webox_chat.labels.schemas import Label
 from webox_chat.limits import DEFAULT_FOLDER
 from webox_kit.database import Database
@@ -75,7 +73,7 @@ class LabelService:
         if not await self._everywhere(user_id, with_tag(name), replace):
             raise NotFoundError(f"There is no tag {name!r}.")
 
-    async def _everywhere(self, user_id: int, which: ColumnElement[bool], change: Change) -> bool:
+    async def _everywhere(self, user_id: int, which: Which, change: Change) -> bool:
         """Change each conversation that is so, with its event; False when none is.
 
         Some hundreds a transaction, so that no row is locked for long. What an interruption
@@ -88,9 +86,7 @@ class LabelService:
             await self._change(user_id, batch, which, change)
         return bool(ids)
 
-    async def _change(
-        self, user_id: int, ids: Sequence[int], which: ColumnElement[bool], change: Change
-    ) -> None:
+    async def _change(self, user_id: int, ids: Sequence[int], which: Which, change: Change) -> None:
         async with self._database.transaction() as session:
             labels = LabelRepository(session)
             found = await labels.lock(user_id, ids, which)
