@@ -4,6 +4,12 @@ import asyncio
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
+
+from webox_chat.labels.service import LabelService
+from webox_chat.models import conversation
+from webox_kit.cancellation import cancel_and_wait
+from webox_kit.testing import eventually
 
 CONVERSATIONS = "/api/chat/conversations"
 FOLDERS = "/api/chat/folders"
@@ -120,14 +126,6 @@ class TestRename:
         assert (await rename(chat, "Beaucoup", "Tout")).status_code == 200
         assert await folders(chat) == {"Général": 0, "Tout": 1201}
 
-    async def test_what_an_interruption_left_is_finished_by_repeating(
-        self, chat, insert_conversations
-    ):
-        await insert_conversations(chat.user_id, 3, folder="vieux")
-        await insert_conversations(chat.user_id, 2, folder="neuf")
-        assert (await rename(chat, "vieux", "neuf")).status_code == 200
-        assert await folders(chat) == {"Général": 0, "neuf": 5}
-
     async def test_parallel_renames_lose_nothing(self, chat, insert_conversations):
         await insert_conversations(chat.user_id, 30, folder="a")
         await insert_conversations(chat.user_id, 30, folder="b")
@@ -210,3 +208,33 @@ async def test_no_conversation_gets_a_folder_that_no_path_can_name(chat, folder)
     assert sent.status_code == 400
     path = f"{CONVERSATIONS}/{await started(chat, 'a')}"
     assert (await chat.request("PATCH", path, json={"folder": folder})).status_code == 400
+
+
+async def test_an_interrupted_rename_leaves_whole_batches_and_can_be_repeated(
+    chat, database, published, insert_conversations
+):
+    await insert_conversations(chat.user_id, 1200, folder="vieux")
+    service = LabelService(database)
+    mine = select(conversation.c.id).where(conversation.c.user_id == chat.user_id)
+
+    async with database.transaction() as somebody:
+        ids = sorted(await somebody.scalars(mine))
+        # The second batch waits for this row; the first is committed.
+        await somebody.execute(mine.where(conversation.c.id == ids[699]).with_for_update())
+        renaming = asyncio.create_task(service.rename_folder(chat.user_id, "vieux", "neuf"))
+
+        async def first_batch_is_done():
+            return (await folders(chat)).get("neuf")
+
+        await eventually(first_batch_is_done)
+        await cancel_and_wait(renaming)
+
+    assert await folders(chat) == {"Général": 0, "neuf": 500, "vieux": 700}
+    assert (await rename(chat, "vieux", "neuf")).status_code == 200
+    assert await folders(chat) == {"Général": 0, "neuf": 1200}
+    events = [
+        each["version"]
+        for each in await published("chat.conversation_updated")
+        if each["user_id"] == chat.user_id
+    ]
+    assert events == [2] * 1200
