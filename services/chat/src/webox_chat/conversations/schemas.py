@@ -108,26 +108,31 @@ class ConversationDetail(ConversationSummary):
     messages_next_cursor: str | None
 
 
+FolderFilter = Annotated[
+    Annotated[str, StringConstraints(max_length=FOLDER_CHARACTERS), Cleaned] | None,
+    Query(description="Only those in this folder, by its exact name."),
+]
+TagFilter = Annotated[
+    Annotated[str, StringConstraints(max_length=TAG_CHARACTERS), Cleaned] | None,
+    Query(description="Only those with this tag; its case does not matter."),
+]
+FavoriteFilter = Annotated[
+    bool | None, Query(description="Only favorites, or only the others; both without it.")
+]
+ArchivedFilter = Annotated[
+    bool | None, Query(description="Only archived ones, or only the others; both without it.")
+]
+
+
 class ConversationFilters(BaseModel):
     """Which conversations a list shows; what is left out does not limit it."""
 
     model_config = ConfigDict(frozen=True)
 
-    folder: Annotated[
-        Annotated[str, StringConstraints(max_length=FOLDER_CHARACTERS), Cleaned] | None,
-        Query(description="Only those in this folder, by its exact name."),
-    ] = None
-    tag: Annotated[
-        Annotated[str, StringConstraints(max_length=TAG_CHARACTERS), Cleaned] | None,
-        Query(description="Only those with this tag; its case does not matter."),
-    ] = None
-    favorite: Annotated[
-        bool | None, Query(description="Only favorites, or only the others; both without it.")
-    ] = None
-    archived: Annotated[
-        bool | None,
-        Query(description="Only archived ones, or only the others; both without it."),
-    ] = None
+    folder: FolderFilter = None
+    tag: TagFilter = None
+    favorite: FavoriteFilter = None
+    archived: ArchivedFilter = None
 
 
 class FavoriteBody(Body):
