@@ -97,4 +97,4 @@ _SAVE = text(
     " AS new (id bigint, folder text, tags text[], tag_keys text[], version bigint)"
     " WHERE conversation.id = new.id"
 )
-"""One statement however many there are: half of what a statement each takes."""
+"""One statement however many there are."""
