@@ -17,6 +17,9 @@ JSON_ROUTES = (
     ("POST", "/api/chat/conversations/{}/favorite"),
     ("POST", "/api/chat/conversations/{}/tags"),
     ("PATCH", "/api/chat/conversations/{}"),
+    ("PATCH", "/api/chat/folders/x"),
+    ("PATCH", "/api/chat/tags/x"),
+    ("PATCH", "/api/chat/settings"),
     ("POST", "/api/exports"),
     ("POST", "/api/events"),
 )
@@ -228,6 +231,10 @@ async def test_queries_with_odd_text(someone: User, conversation: int, text: str
     for query in (f"conversations?folder={text}", f"conversations?tag={text}", f"search?q={text}"):
         response = await someone.http.get(f"/api/chat/{query}")
         assert response.status_code in {200, 400}, query
+    for labels in ("folders", "tags"):
+        path = f"/api/chat/{labels}/{text}"
+        await refused(await someone.http.delete(path), 400, 404)
+        await refused(await someone.http.patch(path, json={"name": "x"}), 400, 404)
     removed = await someone.http.delete(f"/api/chat/conversations/{conversation}/tags/{text}")
     assert removed.status_code in {200, 400, 404}
 

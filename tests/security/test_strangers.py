@@ -53,6 +53,7 @@ async def owner(webox: Stack) -> AsyncIterator[Owner]:
                 "conversation_id": str(conversation),
                 "message_id": str(sent["message_id"]),
                 "tag": "private",
+                "name": "private",
                 "export_id": job["id"],
                 "notification_id": notification,
                 "token_id": token,
@@ -122,6 +123,7 @@ async def test_nothing_of_another_in_any_list(user: User) -> None:
     assert (await user.get(f"/api/chat/search?q={CANARY}"))["total"] == 0
     for path in (
         "/api/chat/conversations",
+        "/api/chat/tags",
         "/api/exports",
         "/api/auth/tokens",
         "/api/dashboard/recent-projects",

@@ -5,18 +5,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
+from sqlalchemy import select
 
 from webox_chat.main import create_app
+from webox_chat.models import conversation
 from webox_chat.settings import ChatSettings
 from webox_double import Double, running_double
+from webox_kit.database import Database
+from webox_kit.event_tables import outbox
 from webox_kit.testing import Keys, serve
 
 REGISTRY = """
@@ -250,3 +255,36 @@ def new_user(keys: Keys) -> Callable[[httpx.AsyncClient], Chat]:
 @pytest.fixture(scope="session", name="environment_of")
 def environment_of_fixture() -> Callable[[ChatSettings], dict[str, str]]:
     return environment_of
+
+
+@pytest.fixture
+async def database(chat_settings: ChatSettings) -> AsyncIterator[Database]:
+    """The running service's database."""
+    database = Database(chat_settings.database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def published(database: Database) -> Callable[[str], Awaitable[list[dict[str, Any]]]]:
+    """`await published(type)`: what every event of this type says, in their order."""
+
+    async def found(event_type: str) -> list[dict[str, Any]]:
+        async with database.transaction() as session:
+            rows = await session.scalars(select(outbox.c.event).order_by(outbox.c.id))
+            events = [orjson.loads(row) for row in rows]
+        return [each["data"] for each in events if each["type"] == event_type]
+
+    return found
+
+
+@pytest.fixture
+def insert_conversations(database: Database) -> Callable[..., Awaitable[None]]:
+    """`await insert_conversations(user_id, count, folder=…)`: many at once, without messages."""
+
+    async def insert(user_id: int, count: int, **columns: Any) -> None:
+        row = {"user_id": user_id, "title": "x", "folder": "Général", "preview": "x", **columns}
+        async with database.transaction() as session:
+            await session.execute(conversation.insert(), [row] * count)
+
+    return insert

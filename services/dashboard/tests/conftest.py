@@ -11,6 +11,7 @@ from webox_dashboard.settings import DashboardSettings
 from webox_kit.database import Database
 from webox_kit.event_tables import metadata as event_metadata
 from webox_kit.migrations import migrate
+from webox_kit.preferences import preference
 from webox_kit.testing import Keys, serve
 from webox_local.servers import Servers
 from webox_local.testing import MakeDatabase
@@ -73,6 +74,6 @@ async def served(
 async def stage(served: Stage) -> Stage:
     """The served dashboard, emptied."""
     async with served.database.transaction() as session:
-        for table in [*metadata.sorted_tables, *event_metadata.sorted_tables]:
+        for table in [*metadata.sorted_tables, *event_metadata.sorted_tables, preference]:
             await session.execute(delete(table))
     return served

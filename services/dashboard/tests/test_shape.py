@@ -9,6 +9,7 @@ from sqlalchemy import Connection, MetaData
 
 from webox_dashboard.models import metadata
 from webox_kit.event_tables import metadata as event_metadata
+from webox_kit.preferences import preference
 
 
 def _differences(connection: Connection) -> list[Any]:
@@ -20,7 +21,7 @@ def _differences(connection: Connection) -> list[Any]:
         },
     )
     everything = MetaData(naming_convention=metadata.naming_convention)
-    for table in [*metadata.sorted_tables, *event_metadata.sorted_tables]:
+    for table in [*metadata.sorted_tables, *event_metadata.sorted_tables, preference]:
         table.to_metadata(everything)
     return list(compare_metadata(context, everything))
 

@@ -8,8 +8,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from webox_contracts.events import ConversationDeleted, Event, EventData, UserDeleted
+from webox_contracts.events import (
+    ConversationDeleted,
+    Event,
+    EventData,
+    SettingsChanged,
+    UserDeleted,
+)
 from webox_exporter.settings import ExporterSettings
+from webox_kit.preferences import preferences_of
 from webox_kit.runtime import Runtime
 from webox_kit.streams import stream_key
 from webox_kit.testing import eventually
@@ -206,3 +213,28 @@ class TestOps:
         assert "Queued" in page
         assert "Oldest queued" in page
         assert (await exporter.get("/ops")).status_code == 403
+
+
+class TestSettings:
+    async def test_documents_are_in_the_language_that_was_chosen(
+        self, exporter: Exporter, chat: FakeChat, runtime: ExporterRuntime, on_duty: Begin
+    ) -> None:
+        chat.add(1)
+        await on_duty("consumer")
+        chosen = {"language": "en", "time_zone": None}
+        await say(runtime, "chat", SettingsChanged(user_id=1, version=1, **chosen))
+        body = {"format": "txt", "conversation_ids": [1]}
+
+        async def followed() -> bool:
+            return (await preferences_of(runtime.database, 1)).language == "en"
+
+        await eventually(followed)
+        job = await exporter.done(body, headers={"Accept-Language": "fr"})
+        assert "24 November 2025" in (await exporter.downloaded(job)).decode()
+
+        await say(runtime, "gateway", UserDeleted(user_id=1))
+
+        async def forgotten() -> bool:
+            return (await preferences_of(runtime.database, 1)).language is None
+
+        await eventually(forgotten)

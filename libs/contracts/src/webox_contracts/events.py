@@ -14,6 +14,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 ReplyFinalStatus = Literal["done", "failed", "cancelled"]
 
+Language = Literal["fr", "en"]
+"""The languages that Webox speaks to people."""
+
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
@@ -119,6 +122,16 @@ class ReplySuperseded(EventData):
     reply_id: int
     superseded_by: int
     provider: str
+
+
+class SettingsChanged(EventData):
+    """What a user chose, as it is now. Null is no choice; a time zone is an IANA name."""
+
+    type = "chat.settings_changed"
+    aggregate = "user"
+
+    language: Language | None = None
+    time_zone: str | None = None
 
 
 class ProviderCircuitOpened(EventData):
@@ -254,6 +267,7 @@ EVENTS: dict[str, type[EventData]] = _by_type(
     MessageSent,
     ReplyFinished,
     ReplySuperseded,
+    SettingsChanged,
     ProviderCircuitOpened,
     ExportFinished,
     ExportRemoved,

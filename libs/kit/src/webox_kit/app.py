@@ -67,6 +67,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.verifier = runtime.verifier
+    app.state.database = runtime.database
     app.state.stats = stats
     install_problem_handlers(app)
     for router in routers:

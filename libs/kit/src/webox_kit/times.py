@@ -1,7 +1,12 @@
-"""Moments as the API writes them: ISO 8601 in UTC, to the second, e.g. 2025-11-24T14:30:00Z."""
+"""Moments as the API writes them, and the time zones of those who read them.
 
-from datetime import UTC, datetime
+Moments are ISO 8601 in UTC, to the second, e.g. 2025-11-24T14:30:00Z.
+"""
+
+from datetime import UTC, datetime, tzinfo
+from functools import cache
 from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AwareDatetime, PlainSerializer
 
@@ -12,3 +17,19 @@ def iso(moment: datetime) -> str:
 
 Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_used="json")]
 """A date of a response."""
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether `name` is an IANA time zone, e.g. `Europe/Paris`. Case matters."""
+    return name in _time_zones()
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """The zone of this name; UTC for none, and for one that this machine does not know."""
+    return ZoneInfo(name) if name is not None and is_time_zone(name) else UTC
+
+
+@cache
+def _time_zones() -> set[str]:
+    """Asked first, since `ZoneInfo` opens files by the names it is given."""
+    return available_timezones()

@@ -33,7 +33,7 @@ def show(user_id: int) -> None:
     click.echo(_sentences(asyncio.run(account_of(_settings(), user_id))))
 
 
-class _Dollars(click.ParamType):
+class _Dollars(click.ParamType[Decimal]):
     name = "dollars"
 
     def convert(

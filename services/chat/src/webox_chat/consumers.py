@@ -7,6 +7,7 @@ from webox_chat.conversations.service import ConversationService
 from webox_chat.replies.reconciler import Reconciler
 from webox_chat.replies.schemas import Lease
 from webox_chat.settings import ChatSettings
+from webox_chat.user_settings.repository import UserSettingRepository
 from webox_contracts.events import Event, EventData, UserDeleted
 from webox_kit.consumer import EventHandler, by_type
 from webox_kit.database import Session
@@ -23,8 +24,9 @@ async def duties(runtime: Runtime[ChatSettings]) -> AsyncIterator[Mapping[str, D
     conversations = ConversationService(runtime.database, runtime.redis)
     tasks = TaskQueue(create_celery("chat", settings.broker_url))
 
-    async def user_deleted(_session: Session, data: UserDeleted, _envelope: Event) -> None:
+    async def user_deleted(session: Session, data: UserDeleted, _envelope: Event) -> None:
         await conversations.delete_all_of(data.user_id)
+        await UserSettingRepository(session).delete(data.user_id)
 
     handlers: dict[type[EventData], EventHandler] = {UserDeleted: user_deleted}
     reconciler = Reconciler(

@@ -12,6 +12,8 @@ from webox_chat.conversations.endpoints import router as conversations_router
 from webox_chat.conversations.service import ConversationService
 from webox_chat.internal.endpoints import router as internal_router
 from webox_chat.internal.service import InternalService
+from webox_chat.labels.endpoints import router as labels_router
+from webox_chat.labels.service import LabelService
 from webox_chat.live.service import LiveMessages
 from webox_chat.messages.choices import ProviderChooser
 from webox_chat.messages.endpoints import router as messages_router
@@ -23,6 +25,8 @@ from webox_chat.replies.endpoints import router as replies_router
 from webox_chat.settings import ChatSettings
 from webox_chat.streams.endpoints import router as streams_router
 from webox_chat.streams.service import StreamService
+from webox_chat.user_settings.endpoints import router as settings_router
+from webox_chat.user_settings.service import UserSettingsService
 from webox_kit.app import create_app as create_service_app
 from webox_kit.runtime import Runtime
 from webox_kit.signals import Signals
@@ -39,8 +43,10 @@ def create_app(settings: ChatSettings) -> FastAPI:
         async with Signals(runtime.blocking_redis) as signals:
             app.state.registry = registry
             app.state.conversations = ConversationService(runtime.database, runtime.redis)
+            app.state.labels = LabelService(runtime.database)
+            app.state.user_settings = UserSettingsService(runtime.database, registry)
             app.state.internal = InternalService(runtime.database, app.state.conversations)
-            chooser = ProviderChooser(registry, settings.default_provider_names)
+            chooser = ProviderChooser(runtime.database, registry, settings.default_provider_names)
             budgets = BudgetService(
                 runtime.database, registry, settings.default_limits, own=settings.budgets
             )
@@ -72,6 +78,8 @@ def create_app(settings: ChatSettings) -> FastAPI:
             streams_router,
             budgets_router,
             providers_router,
+            labels_router,
+            settings_router,
             internal_router,
         ],
         resources=resources,

@@ -73,6 +73,17 @@ conversation = Table(
         text("updated_at DESC"),
         text("id DESC"),
     ),
+    *(
+        Index(
+            f"ix_conversation_{name}",
+            "user_id",
+            text("updated_at DESC"),
+            text("id DESC"),
+            postgresql_where=text(condition),
+        )
+        for name, condition in (("favorite", "is_favorite"), ("archived", "archived"))
+    ),
+    Index("ix_conversation_tagged", "user_id", postgresql_where=text("tags <> '{}'")),
     Index("ix_conversation_tag_keys", "tag_keys", postgresql_using="gin"),
 )
 

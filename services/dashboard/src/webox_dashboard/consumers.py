@@ -9,6 +9,7 @@ from webox_kit.consumer import ReceivedEvent
 from webox_kit.database import Session
 from webox_kit.duties import Duty
 from webox_kit.outbox import publish
+from webox_kit.preferences import follow_preferences
 from webox_kit.runtime import Runtime
 
 STREAMS = ["gateway", "chat", "exporter"]
@@ -27,4 +28,5 @@ async def duties(runtime: Runtime[DashboardSettings]) -> AsyncIterator[Mapping[s
 
 async def apply_and_tell(session: Session, events: Sequence[ReceivedEvent]) -> None:
     """Apply a batch, and publish the notifications it made."""
+    await follow_preferences(session, events)
     await publish(session, *await apply_events(session, events), source="dashboard")

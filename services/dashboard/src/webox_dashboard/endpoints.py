@@ -17,6 +17,7 @@ from webox_dashboard.words.languages import negotiate
 from webox_kit.app import PROBLEMS
 from webox_kit.identity import CurrentUser
 from webox_kit.pagination import DEFAULT_LIMIT, Cursor, Limit, Skip
+from webox_kit.preferences import CurrentPreferences
 
 RECENT_ACTIVITIES = 20
 
@@ -30,13 +31,14 @@ async def dashboard_service(request: Request) -> DashboardService:
 
 async def current_reader(
     user: CurrentUser,
+    chosen: CurrentPreferences,
     response: Response,
     accept_language: Annotated[
-        str | None, Header(description="French unless English is preferred.")
+        str | None, Header(description="For who chose no language in the settings; else French.")
     ] = None,
 ) -> Reader:
     """Who reads, in which language; the answer's headers say so to caches."""
-    language = negotiate(accept_language)
+    language = chosen.language or negotiate(accept_language)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"
     return Reader(user.user_id, language)

@@ -1,15 +1,22 @@
 """The event door, and the other duties of the `events` process."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from webox_contracts.events import ConversationDeleted, Event, EventData, UserDeleted
+from webox_contracts.events import (
+    ConversationDeleted,
+    Event,
+    EventData,
+    SettingsChanged,
+    UserDeleted,
+)
 from webox_exporter.files import FileStore
 from webox_exporter.settings import ExporterSettings
 from webox_exporter.upkeep import CleanUp, Forgetting, Reconciler
-from webox_kit.consumer import EventHandler, by_type
+from webox_kit.consumer import EventHandler, ReceivedEvent, by_type
 from webox_kit.database import Session
 from webox_kit.duties import Duty
+from webox_kit.preferences import follow_preferences
 from webox_kit.runtime import Runtime
 from webox_kit.tasks import TaskQueue, create_celery
 
@@ -51,9 +58,14 @@ async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[st
         ConversationDeleted: conversation_deleted,
         UserDeleted: user_deleted,
     }
-    consumer = runtime.consumer(
-        STREAMS, by_type(handlers), types=handlers, gather_seconds=_GATHER_SECONDS
-    )
+    forget = by_type(handlers)
+
+    async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
+        await follow_preferences(session, events)
+        await forget(session, events)
+
+    types: set[type[EventData]] = {*handlers, SettingsChanged}
+    consumer = runtime.consumer(STREAMS, handle, types=types, gather_seconds=_GATHER_SECONDS)
     try:
         yield {
             "relay": runtime.relay().run,

@@ -1,4 +1,4 @@
-"""What a request's headers say about how it wants to be answered."""
+"""How a request wants to be answered: what its headers and its user's settings say."""
 
 import re
 from typing import Annotated
@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from webox_exporter.documents.words import Language
 from webox_exporter.settings import ExporterSettings
+from webox_kit.preferences import CurrentPreferences
 
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?")
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
@@ -36,8 +37,8 @@ def wait_seconds(header: str, default: float, most: float) -> float:
     return 0.0 if "respond-async" in preferences else default
 
 
-async def _language(request: Request) -> Language:
-    return language_of(request.headers.get("accept-language", ""))
+async def _language(request: Request, chosen: CurrentPreferences) -> Language:
+    return chosen.language or language_of(request.headers.get("accept-language", ""))
 
 
 async def _wait(request: Request) -> float:

@@ -13,12 +13,14 @@ from webox_contracts.events import (
     MessageSent,
     ReplyFinished,
     ReplySuperseded,
+    SettingsChanged,
     UserDeleted,
 )
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import BatchHandler, Consumer, ReceivedEvent
 from webox_kit.database import Session
 from webox_kit.duties import Duty
+from webox_kit.preferences import follow_preferences
 from webox_kit.runtime import Runtime
 from webox_search.index.engines import open_index
 from webox_search.indexer import Changes, Indexer
@@ -50,7 +52,10 @@ async def duties(runtime: Runtime[SearchSettings]) -> AsyncIterator[Mapping[str,
     source = ChatSource(runtime.client("chat"))
     indexer = Indexer(runtime.database, index, source)
     consumer = runtime.consumer(
-        STREAMS, following(indexer), types=CHANGES, gather_seconds=GATHER_SECONDS
+        STREAMS,
+        following(indexer),
+        types={*CHANGES, SettingsChanged},
+        gather_seconds=GATHER_SECONDS,
     )
 
     async def write_index() -> None:
@@ -67,9 +72,10 @@ async def duties(runtime: Runtime[SearchSettings]) -> AsyncIterator[Mapping[str,
 
 
 def following(indexer: Indexer) -> BatchHandler:
-    """Applies a batch of events to the index at once."""
+    """Applies a batch of events at once: to the index, and to what users chose."""
 
     async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
+        await follow_preferences(session, events)
         await indexer.apply(session, changes_of(events))
 
     return handle

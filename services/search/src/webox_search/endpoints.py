@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from webox_kit.app import PROBLEMS
 from webox_kit.identity import CurrentUser
+from webox_kit.preferences import CurrentPreferences
 from webox_search.schemas import SearchAnswer, SearchParameters
 from webox_search.service import SearchService
 
@@ -20,7 +21,8 @@ async def search_service(request: Request) -> SearchService:
 @router.get("/api/chat/search", summary="Search titles and messages")
 async def search(
     user: CurrentUser,
+    chosen: CurrentPreferences,
     parameters: Annotated[SearchParameters, Query()],
     service: Annotated[SearchService, Depends(search_service)],
 ) -> SearchAnswer:
-    return await service.find(user.user_id, parameters)
+    return await service.find(user.user_id, parameters, chosen.zone)

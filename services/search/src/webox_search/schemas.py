@@ -1,9 +1,9 @@
 """What clients of search send and see."""
 
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal, Self
+from datetime import date, datetime, time
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from webox_kit.text import Cleaned
 from webox_kit.times import Moment
@@ -36,17 +36,15 @@ def _of_day(value: object, moment: time) -> object:
     return datetime.combine(day, moment)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """Times without a zone are UTC, until users have one of their own."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-From = Annotated[datetime, BeforeValidator(_beginning_of_day), AfterValidator(_in_utc)]
-To = Annotated[datetime, BeforeValidator(_end_of_day), AfterValidator(_in_utc)]
+From = Annotated[datetime, BeforeValidator(_beginning_of_day)]
+To = Annotated[datetime, BeforeValidator(_end_of_day)]
 
 
 class SearchParameters(BaseModel):
-    """The query string. Another parameter is refused: ignoring a filter would mislead."""
+    """The query string. Another parameter is refused: ignoring a filter would mislead.
+
+    Dates, and times without a zone, are in the user's time zone.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -73,12 +71,6 @@ class SearchParameters(BaseModel):
         default=None, ge=0, le=MAX_SKIP, description="A plain offset, instead of `cursor`."
     )
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.created_from and self.created_to and self.created_from > self.created_to:
-            raise ValueError("`from` lies after `to`")
-        return self
-
 
 class Highlights(BaseModel):
     """Starts and ends of what matches, in code points, the ends exclusive."""
@@ -88,7 +80,10 @@ class Highlights(BaseModel):
 
 
 class SearchResult(BaseModel):
-    """One conversation, its best message shown; `date` is that message's, for people."""
+    """One conversation, its best message shown.
+
+    `date` is that message's, for people: in the time zone of the user's settings, else UTC.
+    """
 
     conversation_id: int
     title: str

@@ -1,7 +1,9 @@
 """Searching, for one user."""
 
 import time
+from datetime import datetime, tzinfo
 
+from webox_kit.errors import BadRequestError
 from webox_kit.pagination import decode_cursor, encode_cursor, reject_both
 from webox_search.index.base import Filters, Page, Row, SearchIndex, SearchQuery
 from webox_search.schemas import Highlights, SearchAnswer, SearchParameters, SearchResult
@@ -15,30 +17,31 @@ class SearchService:
     def __init__(self, index: SearchIndex) -> None:
         self._index = index
 
-    async def find(self, user_id: int, parameters: SearchParameters) -> SearchAnswer:
-        """The user's conversations that match, best first.
+    async def find(self, user_id: int, parameters: SearchParameters, zone: tzinfo) -> SearchAnswer:
+        """The user's conversations that match, best first; dates are those of `zone`.
 
         Raises:
-            BadRequestError: the cursor is another search's.
+            BadRequestError: the cursor is another search's, or `from` lies after `to`.
             UnavailableError: the engine is away.
         """
         started = time.perf_counter()
-        query = _query(user_id, parameters)
+        query = _query(user_id, parameters, zone)
         page = await self._index.search(query)
         return SearchAnswer(
-            results=[_result(row) for row in page.rows],
+            results=[_result(row, zone) for row in page.rows],
             total=page.total,
             took_ms=round((time.perf_counter() - started) * 1000),
             next_cursor=_next_cursor(parameters, query, page),
         )
 
 
-def _query(user_id: int, parameters: SearchParameters) -> SearchQuery:
+def _query(user_id: int, parameters: SearchParameters, zone: tzinfo) -> SearchQuery:
     reject_both(parameters.cursor, parameters.skip)
     offset, tolerant = parameters.skip or 0, None
     if parameters.cursor is not None:
         # The first page decided on typos, so that the pages are pages of one list.
         offset, tolerant = decode_cursor(_SCOPE, _bound(parameters), parameters.cursor, size=2)
+    created_from, created_to = _range(parameters, zone)
     return SearchQuery(
         user_id=user_id,
         text=parameters.q,
@@ -49,13 +52,25 @@ def _query(user_id: int, parameters: SearchParameters) -> SearchQuery:
             archived=parameters.archived,
             provider=parameters.provider,
             role=parameters.role,
-            created_from=parameters.created_from,
-            created_to=parameters.created_to,
+            created_from=created_from,
+            created_to=created_to,
         ),
         offset=offset,
         limit=parameters.limit,
         tolerant=tolerant,
     )
+
+
+def _range(parameters: SearchParameters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """From and to; what was given without a zone is meant in the user's."""
+    begin, end = (
+        moment.replace(tzinfo=zone) if moment and moment.tzinfo is None else moment
+        for moment in (parameters.created_from, parameters.created_to)
+    )
+    if begin and end and begin > end:
+        detail = "`from` lies after `to`"
+        raise BadRequestError(f"{detail}.", errors=[{"pointer": "#/from", "detail": detail}])
+    return begin, end
 
 
 def _next_cursor(parameters: SearchParameters, query: SearchQuery, page: Page) -> str | None:
@@ -70,13 +85,12 @@ def _bound(parameters: SearchParameters) -> dict[str, object]:
     return parameters.model_dump(exclude=_PAGING)
 
 
-def _result(row: Row) -> SearchResult:
+def _result(row: Row, zone: tzinfo) -> SearchResult:
     return SearchResult(
         conversation_id=row.conversation_id,
         title=row.title,
         snippet=row.snippet,
-        # In UTC until users have a time zone of their own.
-        date=row.created_at.strftime(_DATE),
+        date=row.created_at.astimezone(zone).strftime(_DATE),
         message_id=row.message_id,
         more_matches=row.more_matches,
         created_at=row.created_at,

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from webox_chat.conversations.schemas import (
+    ArchivedFilter,
     ConversationChanges,
     ConversationDetail,
     ConversationFilters,
@@ -13,10 +14,13 @@ from webox_chat.conversations.schemas import (
     ConversationSummary,
     Deleted,
     FavoriteBody,
+    FavoriteFilter,
     FavoriteState,
+    FolderFilter,
     MessagesFrom,
     MessagesLimit,
     TagBody,
+    TagFilter,
     TagList,
 )
 from webox_chat.conversations.service import ConversationService
@@ -33,6 +37,16 @@ async def conversation_service(request: Request) -> ConversationService:
     return service
 
 
+async def conversation_filters(
+    folder: FolderFilter = None,
+    tag: TagFilter = None,
+    favorite: FavoriteFilter = None,
+    archived: ArchivedFilter = None,
+) -> ConversationFilters:
+    # Spelled out: FastAPI takes a model apart without the descriptions of its fields.
+    return ConversationFilters(folder=folder, tag=tag, favorite=favorite, archived=archived)
+
+
 Conversations = Annotated[ConversationService, Depends(conversation_service)]
 
 
@@ -40,11 +54,12 @@ Conversations = Annotated[ConversationService, Depends(conversation_service)]
 async def list_conversations(
     user: CurrentUser,
     conversations: Conversations,
-    filters: Annotated[ConversationFilters, Depends()],
+    filters: Annotated[ConversationFilters, Depends(conversation_filters)],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     skip: Skip = None,
 ) -> ConversationList:
+    """Those whose messages changed last come first. Archived ones are listed too."""
     return await conversations.page(user.user_id, filters, limit=limit, cursor=cursor, skip=skip)
 
 

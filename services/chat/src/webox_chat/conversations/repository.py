@@ -19,6 +19,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     tuple_,
     union_all,
     update,
@@ -159,6 +160,16 @@ def readable(replies: FromClause = reply) -> ColumnElement[bool]:
     )
 
 
+def with_tag(tag: str) -> ColumnElement[bool]:
+    """Whether a conversation has the tag, in whatever case."""
+    return conversation.c.tag_keys.op("@>")(cast([tag.strip().casefold()], ARRAY(Text)))
+
+
+def has_tags() -> ColumnElement[bool]:
+    """Whether a conversation has any tag, said as the index of those that do says it."""
+    return conversation.c.tags != text("'{}'")
+
+
 def _owned(user_id: int, conversation_id: int) -> Select[Any]:
     return select(*CONVERSATION_COLUMNS).where(
         conversation.c.id == conversation_id, conversation.c.user_id == user_id
@@ -170,8 +181,7 @@ def _conditions(filters: ConversationFilters) -> list[ColumnElement[bool]]:
     if filters.folder is not None:
         conditions.append(conversation.c.folder == filters.folder)
     if filters.tag is not None:
-        wanted = cast([filters.tag.strip().casefold()], ARRAY(Text))
-        conditions.append(conversation.c.tag_keys.op("@>")(wanted))
+        conditions.append(with_tag(filters.tag))
     if filters.favorite is not None:
         conditions.append(conversation.c.is_favorite == filters.favorite)
     if filters.archived is not None:

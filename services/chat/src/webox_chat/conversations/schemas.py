@@ -3,7 +3,14 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from webox_chat.bodies import Body
 from webox_chat.limits import (
@@ -22,13 +29,26 @@ Title = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=TITLE_CHARACTERS),
     Cleaned,
 ]
+
+
+def _no_path_segment(name: str) -> str:
+    # Clients resolve `…/tags/..` before they send it: removing the tag would delete more.
+    if name in {".", ".."}:
+        raise ValueError("`.` and `..` cannot be names")
+    return name
+
+
 Folder = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=FOLDER_CHARACTERS),
     Cleaned,
+    AfterValidator(_no_path_segment),
 ]
 Tag = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TAG_CHARACTERS), Cleaned
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=TAG_CHARACTERS),
+    Cleaned,
+    AfterValidator(_no_path_segment),
 ]
 
 
@@ -88,15 +108,31 @@ class ConversationDetail(ConversationSummary):
     messages_next_cursor: str | None
 
 
+FolderFilter = Annotated[
+    Annotated[str, StringConstraints(max_length=FOLDER_CHARACTERS), Cleaned] | None,
+    Query(description="Only those in this folder, by its exact name."),
+]
+TagFilter = Annotated[
+    Annotated[str, StringConstraints(max_length=TAG_CHARACTERS), Cleaned] | None,
+    Query(description="Only those with this tag; its case does not matter."),
+]
+FavoriteFilter = Annotated[
+    bool | None, Query(description="Only favorites, or only the others; both without it.")
+]
+ArchivedFilter = Annotated[
+    bool | None, Query(description="Only archived ones, or only the others; both without it.")
+]
+
+
 class ConversationFilters(BaseModel):
-    """Which conversations a list shows. A tag's case does not matter."""
+    """Which conversations a list shows; what is left out does not limit it."""
 
     model_config = ConfigDict(frozen=True)
 
-    folder: Annotated[str, StringConstraints(max_length=FOLDER_CHARACTERS), Cleaned] | None = None
-    tag: Annotated[str, StringConstraints(max_length=TAG_CHARACTERS), Cleaned] | None = None
-    favorite: bool | None = None
-    archived: bool | None = None
+    folder: FolderFilter = None
+    tag: TagFilter = None
+    favorite: FavoriteFilter = None
+    archived: ArchivedFilter = None
 
 
 class FavoriteBody(Body):
@@ -109,14 +145,6 @@ class FavoriteState(BaseModel):
 
 class TagBody(Body):
     tag: Tag
-
-    @field_validator("tag")
-    @classmethod
-    def _no_path_segment(cls, tag: str) -> str:
-        # Clients resolve `…/tags/..` before they send it: removing the tag would delete more.
-        if tag in {".", ".."}:
-            raise ValueError("a tag cannot be `.` or `..`")
-        return tag
 
 
 class TagList(BaseModel):

@@ -163,7 +163,7 @@ class ConversationService:
             changed = await change(ConversationRepository(session))
             if changed is None:
                 raise no_conversation(conversation_id)
-            await publish(session, _updated(changed), source="chat")
+            await publish(session, updated_event(changed), source="chat")
         return changed
 
 
@@ -206,7 +206,8 @@ async def _messages(
 _AFTER_ALL: Position = (2**63 - 1, 2**15 - 1, 2**63 - 1)
 
 
-def _updated(changed: StoredConversation) -> ConversationUpdated:
+def updated_event(changed: StoredConversation) -> ConversationUpdated:
+    """A conversation as it is after a change, for whoever keeps a copy."""
     return ConversationUpdated(
         user_id=changed.user_id,
         version=changed.version,

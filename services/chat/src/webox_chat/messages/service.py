@@ -127,7 +127,9 @@ class MessageService:
         once = None if key is None else Once(_checked(key), _fingerprint(request))
         if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
             return await self._repeated(user_id, once, before), None
-        choices = await self._chooser.choose(request.selected_providers, request.selected_models)
+        choices = await self._chooser.choose(
+            user_id, request.selected_providers, request.selected_models
+        )
         asking = _asking(request)
         async with self._budgets.reserving(
             user_id,
@@ -170,7 +172,7 @@ class MessageService:
         if before is None:
             raise no_message(message_id)
         names, models = _as_before(request, before)
-        choices = await self._chooser.choose(names, models)
+        choices = await self._chooser.choose(user_id, names, models)
         asking = _asking(request, before.asking)
         async with self._budgets.reserving(
             user_id,

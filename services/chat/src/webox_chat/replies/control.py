@@ -97,7 +97,7 @@ class ReplyControl:
         last = await self._last(user_id, message_id, provider)
         if not last.is_final:
             raise _not_final(provider, last)
-        [choice] = await self._chooser.choose([provider], {provider: model or last.model})
+        [choice] = await self._chooser.choose(user_id, [provider], {provider: model or last.model})
         again = await self._begun_again(user_id, message_id, choice)
         if again is None:
             last = await self._last(user_id, message_id, provider)
