@@ -44,6 +44,9 @@ class CircuitPolicy:
     probe_seconds: float = 120.0
 
 
+DEFAULT_POLICY = CircuitPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """Moments are seconds since 1970; 0 is never. Open means `opened_at`."""
@@ -221,15 +224,23 @@ class Passage:
 
     async def succeeded(self) -> None:
         """Costs nothing but when something had failed before."""
-        await self._circuit.succeeded(probe=self._probe)
+        probe, self._probe = self._probe, False
+        await self._circuit.succeeded(probe=probe)
 
     async def failed(self) -> datetime | None:
         """When the circuit opened, if this failure opened it or kept it open."""
-        return await self._circuit.failed(probe=self._probe)
+        probe, self._probe = self._probe, False
+        return await self._circuit.failed(probe=probe)
+
+    async def refused(self) -> None:
+        """What was asked is well, but did not do it: counts for a probe only."""
+        if self._probe:
+            await self.succeeded()
 
     async def left(self) -> None:
-        """The call ended without telling whether what it asked is well."""
+        """If the call ended without telling anything, makes room for another probe."""
         if self._probe:
+            self._probe = False
             await self._circuit.left()
 
 

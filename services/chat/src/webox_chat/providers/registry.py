@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -77,6 +78,13 @@ class Registry:
         """The provider with exactly this name, among `all()`."""
         return next((each for each in self.all() if each.name == name), None)
 
+    def cost(
+        self, provider: str, model: str, input_tokens: int | None, output_tokens: int | None
+    ) -> Decimal | None:
+        """Of an answer of this provider's model, as `Provider.cost` says."""
+        known = self._providers.get(provider)
+        return known.cost(model, input_tokens, output_tokens) if known else None
+
     def session(self) -> aiohttp.ClientSession:
         """What `Provider.ask` needs: make one per process in its running loop, and close it."""
         return guarded_session(self.allows_private)
@@ -138,6 +146,9 @@ def _provider(name: str, entry: ProviderEntry, environ: Mapping[str, str]) -> Pr
         available=reason is None,
         reason=reason,
         retry=entry.retry.policy(),
+        concurrency=entry.concurrency,
+        circuit=entry.circuit.policy(entry.timeouts.limits()),
+        fallback=entry.fallback,
         allow_private=entry.allow_private,
     )
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import aiohttp
 
 from webox_chat.providers import (
+    Asked,
     Finished,
-    Provider,
     ProviderError,
     ProviderRequest,
+    Providers,
     Registry,
     StreamItem,
     TextDelta,
@@ -41,7 +42,7 @@ class FanOut:
     ) -> None:
         self._replies = ReplyRepository(database)
         self._registry = registry
-        self._http = http
+        self._providers = Providers(registry, http)
         self._finals = finals
         self._lease = lease
         self._renew_seconds = renew_seconds
@@ -90,9 +91,6 @@ class FanOut:
             log.warning("a reply belonged to somebody else by now", reply=claim.reply_id)
 
     async def _asked(self, claim: Claim, question: Question) -> Final:
-        provider = await self._provider(claim)
-        if provider is None:
-            return _failed(claim, "unavailable", f"{claim.provider} is not available any more.")
         exchange = _Exchange(claim)
         request = ProviderRequest(
             model=claim.model,
@@ -101,7 +99,7 @@ class FanOut:
             max_tokens=question.max_tokens,
         )
         try:
-            async with aclosing(provider.ask(self._http, request)) as items:
+            async with aclosing(self._providers.ask(claim.provider, request)) as items:
                 async for item in items:
                     exchange.take(item)
         except ProviderError as error:
@@ -115,12 +113,7 @@ class FanOut:
                 error_code="bad_response",
                 error_detail="The provider's answer could not be understood.",
             )
-        return exchange.done(provider)
-
-    async def _provider(self, claim: Claim) -> Provider | None:
-        await self._registry.refresh()
-        provider = self._registry.find(claim.provider)
-        return provider if provider is not None and provider.available else None
+        return exchange.done(self._registry)
 
 
 class _Exchange:
@@ -131,11 +124,15 @@ class _Exchange:
         self._started = time.monotonic()
         self._first_token: float | None = None
         self._texts: list[str] = []
+        self._asked: Asked | None = None
         self._finished: Finished | None = None
 
     def take(self, item: StreamItem) -> None:
         if isinstance(item, Finished):
             self._finished = item
+            return
+        if isinstance(item, Asked):
+            self._asked = item
             return
         if not isinstance(item, TextDelta):
             return
@@ -153,9 +150,9 @@ class _Exchange:
             total_ms=_ms(time.monotonic() - self._started),
         )
 
-    def done(self, provider: Provider) -> Final:
-        finished = self._finished
-        if finished is None:
+    def done(self, registry: Registry) -> Final:
+        asked, finished = self._asked, self._finished
+        if asked is None or finished is None:
             return replace(
                 self.ended("failed"), error_code="cut", error_detail="The answer has no end."
             )
@@ -165,12 +162,10 @@ class _Exchange:
             truncated=finished.truncated,
             input_tokens=finished.input_tokens,
             output_tokens=finished.output_tokens,
-            cost=provider.cost(self._claim.model, finished.input_tokens, finished.output_tokens),
+            cost=registry.cost(
+                asked.provider, asked.model, finished.input_tokens, finished.output_tokens
+            ),
         )
-
-
-def _failed(claim: Claim, code: str, detail: str) -> Final:
-    return Final(claim, "failed", error_code=code, error_detail=detail)
 
 
 def _ms(seconds: float) -> int:
