@@ -7,18 +7,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from webox_double.anthropic_wire import AnthropicWire
 from webox_double.behaviour import FAULTS, Behaviour, Strikes, behaviour_of
 from webox_double.calls import CallLog
 from webox_double.demo import DEMO_MODELS
+from webox_double.openai_wire import OpenAIWire
 from webox_double.streams import abort, answer_to, hang, stream, whole_answer
-from webox_double.wire import (
-    AnthropicWire,
-    BadRequestError,
-    OpenAIWire,
-    Question,
-    Wire,
-    to_json,
-)
+from webox_double.wire import BadRequestError, Question, Wire, to_json
 
 LARGEST_REQUEST = 64 * 1024 * 1024
 
