@@ -118,10 +118,16 @@ class SlotPool:
         finally:
             self.give_back()
 
-    async def take(self) -> None:
-        """Waits for a slot; bound it with `asyncio.timeout`."""
+    def take_now(self) -> bool:
+        """Takes a slot if this process holds one that nobody waits for; says whether."""
         if self._used < self._held and not self._waiting:
             self._use()
+            return True
+        return False
+
+    async def take(self) -> None:
+        """Waits for a slot; bound it with `asyncio.timeout`."""
+        if self.take_now():
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

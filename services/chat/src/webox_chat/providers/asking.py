@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Self
 
@@ -68,23 +68,30 @@ class Providers:
         provider = self._available(name)
         if provider is None:
             raise ProviderError("unavailable", f"{name} is not available any more.", ill=False)
-        shown = False
-        try:
-            async with aclosing(self._asked(provider, request)) as items:
-                async for item in items:
-                    shown = shown or isinstance(item, TextDelta)
-                    yield item
-        except ProviderError as error:
-            fallback = None if shown else self._fallback(provider, error)
-            if fallback is None:
-                raise
-            failure = error
-        else:
-            return
-        request = replace(request, model=fallback.default_model)
-        async with aclosing(self._asked(fallback, request, failure)) as items:
-            async for item in items:
-                yield item
+        failure: ProviderError | None = None
+        while True:
+            shown, fitted = False, provider.fitted(request)
+            cut = len(fitted.turns) < len(request.turns)
+            yield Asked(provider.name, fitted.model, cut, failure)
+            try:
+                async with (
+                    self._admitted(provider) as passage,
+                    aclosing(provider.ask_as_is(self._session, fitted)) as items,
+                ):
+                    async for item in items:
+                        if isinstance(item, TextDelta):
+                            shown = True
+                        elif isinstance(item, Finished):
+                            await passage.succeeded()
+                        yield item
+            except ProviderError as error:
+                fallback = None if shown or failure else self._fallback(provider, error)
+                if fallback is None:
+                    raise
+                failure = error
+            else:
+                return
+            provider, request = fallback, replace(request, model=fallback.default_model)
 
     def _available(self, name: str) -> Provider | None:
         provider = self._registry.find(name)
@@ -94,54 +101,36 @@ class Providers:
         mendable = error.ill or error.code in _REFUSALS_THAT_ANOTHER_MENDS
         return self._available(provider.fallback) if mendable and provider.fallback else None
 
-    async def _asked(
-        self,
-        provider: Provider,
-        request: ProviderRequest,
-        instead_of: ProviderError | None = None,
-    ) -> AsyncGenerator[StreamItem]:
-        """Of this provider alone, with a slot and past its circuit."""
-        fitted = provider.fitted(request)
-        cut = len(fitted.turns) < len(request.turns)
-        yield Asked(provider.name, fitted.model, cut, instead_of)
-        circuit, pool = (
-            self._circuit(provider),
-            self._slots.pool(provider.name, provider.concurrency),
-        )
+    @asynccontextmanager
+    async def _admitted(self, provider: Provider) -> AsyncIterator[Passage]:
+        """With one of the provider's places and past its circuit, which learns of failures."""
+        circuit = self._circuits.circuit(provider.name, provider.circuit)
+        pool = self._slots.pool(provider.name, provider.concurrency)
         await _let_through(provider, circuit)
         await _take_slot(provider, pool)
         try:
             passage = await _entered(provider, circuit)
-            async with aclosing(self._answer(provider, fitted, passage)) as items:
-                async for item in items:
-                    yield item
+            try:
+                yield passage
+            except ProviderError as error:
+                await _tell_failure(passage, error)
+                raise
+            finally:
+                await passage.left()
         finally:
             pool.give_back()
 
-    async def _answer(
-        self, provider: Provider, request: ProviderRequest, passage: Passage
-    ) -> AsyncGenerator[StreamItem]:
-        """The answer, and its end told to the circuit."""
-        try:
-            async with aclosing(provider.ask_as_is(self._session, request)) as items:
-                async for item in items:
-                    if isinstance(item, Finished):
-                        await passage.succeeded()
-                    yield item
-        except ProviderError as error:
-            if error.ill:
-                error.circuit_opened_at = await passage.failed()
-            else:
-                await passage.refused()
-            raise
-        finally:
-            await passage.left()
 
-    def _circuit(self, provider: Provider) -> Circuit:
-        return self._circuits.circuit(provider.name, provider.circuit)
+async def _tell_failure(passage: Passage, error: ProviderError) -> None:
+    if error.ill:
+        error.circuit_opened_at = await passage.failed()
+    else:
+        await passage.refused()
 
 
 async def _take_slot(provider: Provider, pool: SlotPool) -> None:
+    if pool.take_now():
+        return
     total = provider.endpoint.limits.total
     try:
         async with asyncio.timeout(total):
