@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from webox_chat.providers import ChatTurn, ProviderRequest, Providers, Registry
@@ -112,6 +113,20 @@ class TestTheCircuit:
             for _ in range(4):
                 await ask(workers[0], "Ill", "badjson")
             assert (await ask(workers[0], "Ill", "ok")).finished is not None
+
+
+async def test_an_unreachable_redis_stops_nobody(
+    registry: Registry, session: aiohttp.ClientSession, ask: Any, tmp_path: Path
+) -> None:
+    redis = connect(f"unix://{tmp_path}/nobody.sock")
+    async with Providers(registry, session, redis) as providers:
+        began = time.monotonic()
+        answers = await asyncio.gather(*(ask(providers, "openai", "ok", str(n)) for n in range(9)))
+        assert time.monotonic() - began < 2
+        failures = [(await ask(providers, "anthropic", "badjson")).error for _ in range(6)]
+    assert all(answer.finished for answer in answers)
+    assert [error.code for error in failures] == ["bad_response"] * 5 + ["circuit_open"]
+    await redis.aclose()
 
 
 class TestPlaces:
