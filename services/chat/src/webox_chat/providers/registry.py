@@ -22,10 +22,12 @@ from webox_chat.providers.entries import (
     read_entries,
 )
 from webox_chat.providers.outgoing import guarded_session
-from webox_chat.providers.provider import Model, Provider
+from webox_chat.providers.provider import Model, ProtocolName, Provider
 
 REFRESH_SECONDS = 60.0
 OLLAMA_PORT = 11434
+# A program of our own, on this machine, that nobody pays for.
+DEMO_CONCURRENCY = 1000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -199,25 +201,27 @@ def _full_url(value: str, usual: str) -> str:
     return checked_url(f"{url.scheme}://{host}:{port}{url.path.rstrip('/') or path}")
 
 
-def _demo_providers(demo_url: str) -> tuple[Provider, Provider]:
+def _demo_providers(demo_url: str) -> tuple[Provider, ...]:
     try:
         endpoint = Endpoint(base_url=checked_url(demo_url) + "/v1")
     except ValueError as error:
         raise ProviderRegistryError(f"WEBOX_DEMO_URL: {error}.") from None
-    first, second = DEMO_NAMES
-    return (
+    names: tuple[tuple[str, ProtocolName, str], ...] = (
+        (DEMO_NAMES[0], "openai", "demo-a"),
+        (DEMO_NAMES[1], "anthropic", "demo-b"),
+    )
+    return tuple(
         Provider(
-            first, "openai", endpoint, (Model("demo-a"),), "demo-a", demo=True, allow_private=True
-        ),
-        Provider(
-            second,
-            "anthropic",
+            name,
+            protocol,
             endpoint,
-            (Model("demo-b"),),
-            "demo-b",
+            (Model(model),),
+            model,
             demo=True,
             allow_private=True,
-        ),
+            concurrency=DEMO_CONCURRENCY,
+        )
+        for name, protocol, model in names
     )
 
 
