@@ -1,6 +1,7 @@
 """The double answers as the real providers' documentation says."""
 
 import asyncio
+import time
 from typing import Any
 
 import aiohttp
@@ -149,6 +150,8 @@ class TestCalls:
             "model": "ok",
             "key_tail": "4321",
             "messages": 3,
+            "system": "",
+            "stop": [],
             "outcome": "finished",
         }
         async with client.delete(f"{double.url}/calls") as response:
@@ -197,3 +200,82 @@ async def test_models_are_listed(double: Double, client: aiohttp.ClientSession) 
     async with client.get(f"{double.url}/v1/models") as response:
         ids = [model["id"] for model in (await response.json())["data"]]
     assert {"demo-a", "demo-b", "ok", "hang_mid"} <= set(ids)
+
+
+class TestWhatModelsDoBesideAnswering:
+    async def openai(self, double: Double, client: aiohttp.ClientSession, model: str) -> list[Any]:
+        body = openai_body(model, stream=True)
+        async with client.post(f"{double.url}/v1/chat/completions", json=body) as response:
+            *chunks, last = events_of(await response.read())
+        assert last == "[DONE]"
+        return [chunk["choices"][0] for chunk in chunks]
+
+    async def anthropic(
+        self, double: Double, client: aiohttp.ClientSession, model: str
+    ) -> list[Any]:
+        body = anthropic_body(model, stream=True)
+        url = f"{double.url}/v1/messages"
+        async with client.post(url, json=body, headers=ANTHROPIC_KEY) as response:
+            return events_of(await response.read())
+
+    async def test_refusing(self, double: Double, client: aiohttp.ClientSession) -> None:
+        text = answer_text("refusal", QUESTION)
+        choices = await self.openai(double, client, "refusal")
+        assert "".join(each["delta"].get("refusal", "") for each in choices) == text
+        assert not any(each["delta"].get("content") for each in choices)
+        assert choices[-1]["finish_reason"] == "content_filter"
+        events = await self.anthropic(double, client, "refusal")
+        assert events[-2]["delta"]["stop_reason"] == "refusal"
+
+    async def test_calling_a_tool(self, double: Double, client: aiohttp.ClientSession) -> None:
+        choices = await self.openai(double, client, "tool_call")
+        calls = [c for each in choices for c in each["delta"].get("tool_calls", ())]
+        assert [call["index"] for call in calls] == [0, 0, 0]
+        arguments = "".join(call["function"].get("arguments", "") for call in calls)
+        assert (calls[0]["function"]["name"], orjson.loads(arguments)["days"]) == ("get_weather", 3)
+        assert choices[-1]["finish_reason"] == "tool_calls"
+        events = await self.anthropic(double, client, "tool_call")
+        kinds = [(each["type"], each.get("index")) for each in events][-8:]
+        assert kinds == [
+            ("content_block_delta", 0),
+            ("content_block_stop", 0),
+            ("content_block_start", 1),
+            ("content_block_delta", 1),
+            ("content_block_delta", 1),
+            ("content_block_stop", 1),
+            ("message_delta", None),
+            ("message_stop", None),
+        ]
+        assert events[-2]["delta"]["stop_reason"] == "tool_use"
+
+    async def test_reasoning(self, double: Double, client: aiohttp.ClientSession) -> None:
+        choices = await self.openai(double, client, "reasoning")
+        assert "".join(each["delta"].get("reasoning_content", "") for each in choices)
+        events = await self.anthropic(double, client, "reasoning")
+        started = [each for each in events if each["type"] == "content_block_start"]
+        blocks = [(each["index"], each["content_block"]["type"]) for each in started]
+        assert blocks == [(0, "thinking"), (1, "text")]
+
+    async def test_streaming_at_a_pace(self, double: Double, client: aiohttp.ClientSession) -> None:
+        before = time.time_ns()
+        choices = await self.openai(double, client, "stream:5:20")
+        text = "".join(each["delta"].get("content", "") for each in choices)
+        pieces = [piece.split(":") for piece in text.split()]
+        assert [int(number) for number, _ in pieces] == [0, 1, 2, 3, 4]
+        times = [int(sent) for _, sent in pieces]
+        assert before < times[0]
+        assert times[-1] - times[0] >= 75_000_000
+        events = await self.anthropic(double, client, "stream:3:1")
+        deltas = [each for each in events if each["type"] == "content_block_delta"]
+        assert len(deltas) == 3
+
+
+@pytest.mark.parametrize("stop", [["a", "b", "c", "d"], None])
+async def test_openai_takes_four_stops(
+    double: Double, client: aiohttp.ClientSession, stop: list[str] | None
+) -> None:
+    url = f"{double.url}/v1/chat/completions"
+    async with client.post(url, json=openai_body(stop=stop)) as response:
+        assert response.status == 200
+    async with client.post(url, json=openai_body(stop=["a"] * 5)) as response:
+        assert response.status == 400

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -265,15 +266,29 @@ async def database(chat_settings: ChatSettings) -> AsyncIterator[Database]:
     await database.close()
 
 
+async def published_events(database: Database, event_type: str) -> list[dict[str, Any]]:
+    async with database.transaction() as session:
+        rows = await session.scalars(select(outbox.c.event).order_by(outbox.c.id))
+        events = [orjson.loads(row) for row in rows]
+    return [each["data"] for each in events if each["type"] == event_type]
+
+
 @pytest.fixture
 def published(database: Database) -> Callable[[str], Awaitable[list[dict[str, Any]]]]:
     """`await published(type)`: what every event of this type says, in their order."""
+    return partial(published_events, database)
 
-    async def found(event_type: str) -> list[dict[str, Any]]:
-        async with database.transaction() as session:
-            rows = await session.scalars(select(outbox.c.event).order_by(outbox.c.id))
-            events = [orjson.loads(row) for row in rows]
-        return [each["data"] for each in events if each["type"] == event_type]
+
+@pytest.fixture
+def published_in() -> Callable[[ChatSettings, str], Awaitable[list[dict[str, Any]]]]:
+    """The same of a service with these settings."""
+
+    async def found(settings: ChatSettings, event_type: str) -> list[dict[str, Any]]:
+        database = Database(settings.database_url)
+        try:
+            return await published_events(database, event_type)
+        finally:
+            await database.close()
 
     return found
 

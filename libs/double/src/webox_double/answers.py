@@ -7,6 +7,10 @@ from webox_double.demo import DEMO_MODELS, demo_answer
 PIECE_CHARACTERS = 20
 QUOTED_CHARACTERS = 200
 TEN_MEGABYTES = 10_000_000
+REFUSAL = "Je ne peux pas répondre à cela. 🚫"
+THOUGHTS = ["On me demande ", "quelque chose ; ", "réfléchissons. 🤔"]
+TOOL_NAME = "get_weather"
+TOOL_ARGUMENTS = '{"city": "Orléans", "days": 3}'
 _LARGE_PIECE = "0123456789" * 999 + "abcdefghi\n"
 
 
@@ -25,6 +29,8 @@ def answer_pieces(model: str, question: str) -> list[str]:
         return demo_answer(behaviour, question)
     if behaviour == "10mb":
         return [_LARGE_PIECE] * (TEN_MEGABYTES // len(_LARGE_PIECE) + 1)
+    if behaviour == "refusal":
+        return _cut(REFUSAL)
     pieces = _cut(_plain_answer(model, question))
     if behaviour == "dup_chunk":
         # Chunks carry no number: a client cannot tell a repeated one from a model repeating itself.

@@ -7,18 +7,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from webox_double.anthropic_wire import AnthropicWire
 from webox_double.behaviour import FAULTS, Behaviour, Strikes, behaviour_of
 from webox_double.calls import CallLog
 from webox_double.demo import DEMO_MODELS
+from webox_double.openai_wire import OpenAIWire
 from webox_double.streams import abort, answer_to, hang, stream, whole_answer
-from webox_double.wire import (
-    AnthropicWire,
-    BadRequestError,
-    OpenAIWire,
-    Question,
-    Wire,
-    to_json,
-)
+from webox_double.wire import BadRequestError, Question, Wire, to_json
 
 LARGEST_REQUEST = 64 * 1024 * 1024
 
@@ -55,7 +50,14 @@ class ProviderDouble:
             return _json(wire.error(400, str(error)), status=400)
         key = wire.key(request.headers)
         try:
-            with self.log.record(wire.name, question.model, key, question.messages):
+            with self.log.record(
+                wire.name,
+                question.model,
+                key,
+                question.messages,
+                system=question.system,
+                stop=question.stop,
+            ):
                 return await self._answer(wire, question, request)
         except ConnectionResetError:
             # The client left; the log says so, and nobody is there for another answer.

@@ -9,7 +9,7 @@ FAULTS = frozenset(
     {
         "hang_headers", "hang_mid", "429", "500", "401", "badjson", "error_after_200",
         "no_terminator", "split_utf8", "crlf", "unknown_event", "dup_chunk", "10mb", "drip", "cut",
-        "redirect_private", "gzip_bomb", "length",
+        "redirect_private", "gzip_bomb", "length", "refusal", "tool_call", "reasoning", "stream",
     }
 )  # fmt: skip
 

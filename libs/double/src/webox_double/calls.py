@@ -20,6 +20,8 @@ class Call:
     at: str
     key_tail: str
     messages: int
+    system: str = ""
+    stop: tuple[str, ...] = ()
     outcome: Literal["running", "finished", "aborted"] = "running"
 
 
@@ -31,10 +33,19 @@ class CallLog:
         self._change = asyncio.Event()
 
     @contextmanager
-    def record(self, protocol: str, model: str, key: str, messages: int) -> Iterator[Call]:
+    def record(
+        self,
+        protocol: str,
+        model: str,
+        key: str,
+        messages: int,
+        *,
+        system: str = "",
+        stop: tuple[str, ...] = (),
+    ) -> Iterator[Call]:
         """Logs the call at once and its outcome at the end."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        call = Call(protocol, model, at, key[-4:], messages)
+        call = Call(protocol, model, at, key[-4:], messages, system, stop)
         self.calls.append(call)
         self._tell()
         try:

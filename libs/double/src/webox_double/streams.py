@@ -1,21 +1,28 @@
 """How an answer goes over the wire, well or badly: one function a behaviour, one table."""
 
 import asyncio
+import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from webox_double.answers import answer_pieces
+from webox_double.answers import THOUGHTS, answer_pieces
 from webox_double.behaviour import Behaviour
 from webox_double.demo import DEMO_MODELS
-from webox_double.wire import Question, Wire, to_json
+from webox_double.wire import EndReason, Question, Wire, to_json
 
 DEMO_SECONDS = 0.6
 LONGEST_HANG_SECONDS = 3600
 BOMB_MEGABYTES = 256
 MEGABYTE = 1_000_000
+PLACE_OF_A_PIECE = "@piece@"
+_REASONS: Mapping[str, EndReason] = {
+    "length": "length",
+    "refusal": "refusal",
+    "tool_call": "tool_calls",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,21 @@ class Answer:
         return "".join(self.pieces)
 
     def opening(self) -> list[bytes]:
-        return self.wire.opening(self.question)
+        first, *rest = self.wire.opening(self.question)
+        thinks = self.behaviour.fault == "reasoning"
+        return [first, *(self.wire.thinking(self.question, THOUGHTS) if thinks else ()), *rest]
 
     def chunks(self) -> Iterator[bytes]:
-        return (self.wire.chunk(self.question, piece) for piece in self.pieces)
+        refuses = self.behaviour.fault == "refusal"
+        chunk = self.wire.refusal if refuses else self.wire.chunk
+        return (chunk(self.question, piece) for piece in self.pieces)
+
+    @property
+    def reason(self) -> EndReason:
+        return _REASONS.get(self.behaviour.fault, "stop")
 
     def closing(self) -> list[bytes]:
-        complete = self.behaviour.fault != "length"
-        return self.wire.closing(self.question, self.text, complete=complete)
+        return self.wire.closing(self.question, self.text, self.reason)
 
     def everything(self) -> bytes:
         return b"".join([*self.opening(), *self.chunks(), *self.closing()])
@@ -150,6 +164,24 @@ async def _drip(response: web.StreamResponse, answer: Answer) -> None:
     await _trickle(response, pieces, seconds)
 
 
+async def _paced(response: web.StreamResponse, answer: Answer) -> None:
+    """Pieces of `<number>:<nanoseconds since 1970> `, each sent when it is due.
+
+    A benchmark has a thousand of them a second: all but the piece is written once.
+    """
+    count, pause = answer.behaviour.argument(0, 20), answer.behaviour.argument(1, 50) / 1000
+    event = answer.wire.chunk(answer.question, PLACE_OF_A_PIECE)
+    before, _, after = event.partition(PLACE_OF_A_PIECE.encode())
+    loop = asyncio.get_running_loop()
+    began, pieces = loop.time(), []
+    await _send(response, answer.opening())
+    for number in range(int(count)):
+        await asyncio.sleep(began + number * pause - loop.time())
+        pieces.append(f"{number}:{time.time_ns()} ")
+        await response.write(before + pieces[-1].encode() + after)
+    await _send(response, answer.wire.closing(answer.question, "".join(pieces), "stop"))
+
+
 async def _cut(response: web.StreamResponse, answer: Answer) -> None:
     kept = int(answer.behaviour.argument(0, 2))
     await _send(response, [*answer.opening(), *list(answer.chunks())[:kept]])
@@ -180,6 +212,7 @@ MANNERS: dict[str, Manner] = {
     "10mb": _large,
     "drip": _drip,
     "cut": _cut,
+    "stream": _paced,
     "gzip_bomb": _gzip_bomb,
 }
 
@@ -210,5 +243,5 @@ def whole_answer(answer: Answer) -> bytes:
     fault, wire = answer.behaviour.fault, answer.wire
     if fault == "error_after_200":
         return to_json(wire.error(529, "Overloaded"))
-    body = to_json(wire.whole(answer.question, answer.text))
+    body = to_json(wire.whole(answer.question, answer.text, answer.reason))
     return body[: len(body) // 2] if fault in {"badjson", "no_terminator"} else body

@@ -28,6 +28,7 @@ from webox_chat.streams.service import StreamService
 from webox_chat.user_settings.endpoints import router as settings_router
 from webox_chat.user_settings.service import UserSettingsService
 from webox_kit.app import create_app as create_service_app
+from webox_kit.circuits import SharedCircuits
 from webox_kit.runtime import Runtime
 from webox_kit.signals import Signals
 from webox_kit.tasks import TaskQueue, create_celery
@@ -42,6 +43,7 @@ def create_app(settings: ChatSettings) -> FastAPI:
         tasks = TaskQueue(create_celery("chat", settings.broker_url))
         async with Signals(runtime.blocking_redis) as signals:
             app.state.registry = registry
+            app.state.circuits = SharedCircuits(runtime.redis)
             app.state.conversations = ConversationService(runtime.database, runtime.redis)
             app.state.labels = LabelService(runtime.database)
             app.state.user_settings = UserSettingsService(runtime.database, registry)

@@ -13,6 +13,7 @@ from celery.worker import state as celery_state
 
 from webox_chat.live.frames import ALL, WORKERS, decoded_call
 from webox_chat.live.publisher import TextPublisher
+from webox_chat.providers import Providers
 from webox_chat.registry import load_registry
 from webox_chat.replies.finals import FinalWriter
 from webox_chat.replies.schemas import Lease
@@ -43,6 +44,7 @@ async def fan_out(runtime: Runtime[ChatSettings]) -> AsyncIterator[FanOut]:
     async with (
         runtime.closing(),
         registry.session() as http,
+        Providers(registry, http, runtime.redis) as providers,
         TextPublisher(runtime.redis) as texts,
         FinalWriter(runtime.database, runtime.redis) as finals,
         Signals(runtime.blocking_redis) as signals,
@@ -50,8 +52,8 @@ async def fan_out(runtime: Runtime[ChatSettings]) -> AsyncIterator[FanOut]:
         await wait_until_migrated(runtime.database, runtime.package)
         opened = FanOut(
             runtime.database,
-            registry,
-            http,
+            providers,
+            registry.cost,
             texts,
             finals,
             lease=Lease(settings.lease, settings.max_attempts),

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +8,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from webox_chat import providers
 from webox_chat.providers import (
     ChatTurn,
     Finished,
     Provider,
     ProviderError,
     ProviderRequest,
+    ReasoningDelta,
     Registry,
+    StreamItem,
     TextDelta,
 )
 from webox_double import Double, running_double
@@ -37,6 +40,8 @@ class Asked:
     """What came of asking: the text in the pieces it came in, and how it ended."""
 
     pieces: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    whom: list[providers.Asked] = field(default_factory=list)
     finished: Finished | None = None
     error: ProviderError | None = None
 
@@ -44,15 +49,27 @@ class Asked:
     def text(self) -> str:
         return "".join(self.pieces)
 
+    @property
+    def reasoning(self) -> str:
+        return "".join(self.thoughts)
+
 
 async def asked_of(
     provider: Provider, session: aiohttp.ClientSession, request: ProviderRequest
 ) -> Asked:
+    return await answer_of(provider.ask(session, request))
+
+
+async def answer_of(items: AsyncGenerator[StreamItem]) -> Asked:
     asked = Asked()
     try:
-        async with aclosing(provider.ask(session, request)) as answer:
-            async for item in answer:
+        async with aclosing(items):
+            async for item in items:
                 match item:
+                    case providers.Asked():
+                        asked.whom.append(item)
+                    case ReasoningDelta(thought):
+                        asked.thoughts.append(thought)
                     case TextDelta(text):
                         asked.pieces.append(text)
                     case Finished():
@@ -169,3 +186,15 @@ def scripted() -> Callable[..., AbstractAsyncContextManager[Scripted]]:
 def ask_provider() -> Callable[..., Any]:
     """Asks any provider object; the answer is an `Asked`."""
     return asked_of
+
+
+@pytest.fixture
+def ask_all() -> Callable[..., Any]:
+    """What comes of the items of `Providers.ask`: an `Asked`."""
+    return answer_of
+
+
+@pytest.fixture
+def limits() -> str:
+    """The lines of a provider's entry that the double's tests share."""
+    return LIMITS

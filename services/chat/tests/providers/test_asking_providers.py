@@ -1,7 +1,9 @@
 """Every behaviour of the double, in both protocols, over real HTTP."""
 
 import asyncio
+import json
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -33,6 +35,31 @@ class TestAGoodAnswer:
     async def test_tells_why_it_ended(self, ask: Ask, protocol: str) -> None:
         assert (await ask(protocol, "length")).finished.finish_reason == "length"
 
+    async def test_may_be_a_refusal(self, ask: Ask, protocol: str) -> None:
+        asked = await ask(protocol, "refusal")
+        assert asked.text == answer_text("refusal", QUESTION)
+        assert asked.finished.finish_reason == "content_filter"
+
+    async def test_shows_calls_of_tools(self, ask: Ask, protocol: str) -> None:
+        asked = await ask(protocol, "tool_call")
+        text, _, block = asked.text.partition("\n\n```json\n")
+        assert text == answer_text("tool_call", QUESTION)
+        call, fence = block[:-4], block[-4:]
+        assert json.loads(call) == {
+            "name": "get_weather",
+            "arguments": {"city": "Orléans", "days": 3},
+        }
+        assert (fence, asked.finished.finish_reason) == ("\n```", "tool_calls")
+
+    async def test_keeps_what_was_thought_apart(self, ask: Ask, protocol: str) -> None:
+        asked = await ask(protocol, "reasoning")
+        assert asked.text == answer_text("reasoning", QUESTION)
+        assert asked.reasoning == "On me demande quelque chose ; réfléchissons. 🤔"
+
+    async def test_comes_piece_by_piece_as_it_is_sent(self, ask: Ask, protocol: str) -> None:
+        asked = await ask(protocol, "stream:5:20")
+        assert [piece.split(":")[0] for piece in asked.pieces] == ["0", "1", "2", "3", "4"]
+
     async def test_comes_as_it_is_written(self, ask: Ask, protocol: str) -> None:
         asked = await ask(protocol, "demo-a")
         assert len(asked.pieces) > 20
@@ -51,6 +78,18 @@ class TestAGoodAnswer:
         assert len(asked.text.encode()) == 1_000_000
         assert asked.finished == Finished("length", None, None, truncated=True)
         await double.until(lambda calls: calls[0].outcome == "aborted")
+
+    @pytest.mark.parametrize("model", ["10mb", "gzip_bomb"])
+    async def test_of_any_size_takes_little_memory(
+        self, ask: Ask, protocol: str, model: str
+    ) -> None:
+        tracemalloc.start()
+        try:
+            await ask(protocol, model)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 100_000_000
 
     async def test_keeps_the_connection_for_the_next(
         self, ask: Ask, session: aiohttp.ClientSession, protocol: str

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from webox_chat.providers import ProviderRegistryError, Registry
+from webox_kit.circuits import CircuitPolicy
 from webox_kit.errors import ConfigurationError
 
 WriteFile = Callable[[str], Path]
@@ -102,6 +103,21 @@ class TestTheAdministratorsFile:
         assert provider.available
         assert registry.find("GPT-4") is not None
 
+    def test_sets_limits_and_a_fallback(self, registry_file: WriteFile) -> None:
+        file = registry_file(
+            '[providers."Claude"]\nconcurrency = 3\nfallback = "GPT-4"\n'
+            "circuit = { failures = 2, open_seconds = 10 }\n"
+            "timeouts = { first_token = 5, idle = 6 }\n"
+        )
+        registry = Registry.load(file, {})
+        claude, mistral = registry.find("Claude"), registry.find("Mistral")
+        assert claude is not None
+        assert mistral is not None
+        assert (claude.concurrency, claude.fallback) == (3, "GPT-4")
+        assert claude.circuit == CircuitPolicy(failures=2, open_seconds=10, probe_seconds=11)
+        assert (mistral.concurrency, mistral.fallback) == (64, None)
+        assert mistral.circuit == CircuitPolicy(failures=5, open_seconds=30, probe_seconds=120)
+
     def test_adds_any_compatible_address(self, registry_file: WriteFile) -> None:
         registry = Registry.load(registry_file(f'[providers."My LLM 2.0"]\n{MINIMAL}'), {})
         provider = registry.find("My LLM 2.0")
@@ -156,6 +172,11 @@ class TestTheAdministratorsFile:
             ("[providers.Groq]\ndiscover = true", "discover is for servers that need no key"),
             ("[providers.Groq.timeouts]\nidle = 0", "'Groq': timeouts.idle: Input should be great"),
             ("[providers.Groq.retry]\ntries = 11", "'Groq': retry.tries: Input should be less"),
+            ("[providers.Groq]\nconcurrency = 0", "'Groq': concurrency: Input should be greater"),
+            ("[providers.Groq]\nconcurrency = 10001", "concurrency: Input should be less"),
+            ("[providers.Groq.circuit]\nfailures = 0", "'Groq': circuit.failures: Input should be"),
+            ('[providers.Groq]\nfallback = "X"', "fallback: 'X' is not the name of another"),
+            ('[providers.Groq]\nfallback = "Groq"', "'Groq' is not the name of another"),
             (
                 '[providers.Groq.models."openai/gpt-oss-120b"]\ninput_price = 0.15',
                 "'Groq': models.openai/gpt-oss-120b.input_price: Input should be a valid string",

@@ -1,10 +1,13 @@
 """How long is waited between two tries."""
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
-from webox_chat.providers import ProviderError
+from webox_chat.providers import ProviderError, ReasoningDelta, StreamItem
+from webox_chat.providers.base import TimeLimits
 from webox_chat.providers.failures import retry_after_seconds
-from webox_chat.providers.retry import RetryPolicy
+from webox_chat.providers.retry import RetryPolicy, with_retries
 
 POLICY = RetryPolicy(tries=3, first_wait=0.5, longest_wait=60)
 
@@ -51,3 +54,18 @@ def test_gives_up(attempt: int, error: ProviderError) -> None:
 )
 def test_what_the_provider_says(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_seconds(headers) == seconds
+
+
+async def test_is_no_time_to_try_again_once_something_was_shown() -> None:
+    tries = 0
+
+    async def thinking(_ends_at: float) -> AsyncGenerator[StreamItem]:
+        nonlocal tries
+        tries += 1
+        yield ReasoningDelta("hm")
+        raise overloaded()
+
+    with pytest.raises(ProviderError):
+        async for _ in with_retries(thinking, POLICY, TimeLimits()):
+            pass
+    assert tries == 1

@@ -69,7 +69,7 @@ def exchange(registry_file: Callable[[str], Path], scripted: Any, ask_provider: 
 
 class TestWhatIsSent:
     async def test_openai(self, exchange: Any) -> None:
-        request = ProviderRequest("m", TURNS, "Sois bref.", temperature=0.7, max_tokens=50)
+        request = ProviderRequest("m", TURNS, "Sois bref.", 0.7, max_tokens=50, stop=("FIN", "."))
         asked, server = await exchange(OPENAI_ANSWER, request)
         assert (asked.text, asked.finished) == ("Oui", Finished("stop", None, None))
         assert server.bodies == [
@@ -85,13 +85,14 @@ class TestWhatIsSent:
                 "stream_options": {"include_usage": True},
                 "temperature": 0.7,
                 "max_tokens": 50,
+                "stop": ["FIN", "."],
             }
         ]
         assert server.headers[0]["Authorization"] == "Bearer sk-key-1234"
         assert server.headers[0]["Accept-Encoding"] == "identity"
 
     async def test_anthropic(self, exchange: Any) -> None:
-        request = ProviderRequest("m", TURNS, "Sois bref.", temperature=1.7)
+        request = ProviderRequest("m", TURNS, "Sois bref.", temperature=1.7, stop=("FIN",))
         asked, server = await exchange(ANTHROPIC_ANSWER, request, "anthropic")
         assert (asked.text, asked.finished) == ("Oui", Finished("content_filter", 3, 1))
         assert server.bodies == [
@@ -106,6 +107,7 @@ class TestWhatIsSent:
                 "stream": True,
                 "temperature": 1.0,
                 "max_tokens": 4096,
+                "stop_sequences": ["FIN"],
             }
         ]
         assert server.headers[0]["x-api-key"] == "sk-key-1234"
@@ -115,9 +117,9 @@ class TestWhatIsSent:
         entry = (
             'max_tokens_field = "max_completion_tokens"\nstream_options = false\n'
             "[providers.P.models.m]\n"
-            'max_output_tokens = 100\ntemperature = false\naliases = ["old"]\n'
+            'max_output_tokens = 100\ntemperature = false\nstop = false\naliases = ["old"]\n'
         )
-        request = ProviderRequest("old", TURNS, temperature=0.7, max_tokens=1_000_000)
+        request = ProviderRequest("old", TURNS, None, 0.7, max_tokens=1_000_000, stop=("FIN",))
         _, server = await exchange(OPENAI_ANSWER, request, entry=entry)
         [body] = server.bodies
         assert body.keys() == {"model", "messages", "stream", "max_completion_tokens"}
@@ -202,6 +204,90 @@ class TestDialects:
     ) -> None:
         asked, _ = await exchange(openai_events({"error": error}))
         assert (asked.error.code, asked.error.retryable) == (code, retryable)
+
+
+class TestThinking:
+    @pytest.mark.parametrize(
+        "delta",
+        [
+            {"reasoning_content": "hm"},
+            {"reasoning": "hm"},
+            {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+        ],
+        ids=["DeepSeek", "OpenRouter", "Mistral"],
+    )
+    async def test_of_openai_dialects(self, exchange: Any, delta: dict[str, Any]) -> None:
+        asked, _ = await exchange(openai_events(choice(delta)) + OPENAI_ANSWER)
+        assert (asked.reasoning, asked.text) == ("hm", "Oui")
+
+    async def test_is_cleaned_and_cut_without_ending_the_answer(self, exchange: Any) -> None:
+        thoughts = openai_events(
+            choice({"reasoning": "a\x00b"}), *[choice({"reasoning": "x" * 300_000})] * 4
+        )
+        asked, _ = await exchange(thoughts + OPENAI_ANSWER)
+        assert asked.reasoning.startswith("a\ufffdb")
+        assert len(asked.reasoning.encode()) == 1_000_000
+        assert (asked.text, asked.finished) == ("Oui", Finished("stop", None, None))
+
+
+def block(index: int, start: dict[str, Any], *deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"type": "content_block_start", "index": index, "content_block": start},
+        *({"type": "content_block_delta", "index": index, "delta": each} for each in deltas),
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+class TestBlocks:
+    async def test_of_anthropic_are_told_apart(self, exchange: Any) -> None:
+        events = [
+            *block(0, {"type": "redacted_thinking", "data": "xyz"}),
+            *block(1, {"type": "thinking"}, {"type": "thinking_delta", "thinking": "hm"}),
+            *block(2, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Un"}),
+            *block(3, {"type": "tool_use", "name": "f", "input": {}}),
+            *block(
+                4,
+                {"type": "tool_use", "name": "g", "input": {}},
+                {"type": "input_json_delta", "partial_json": '{"a'},
+                {"type": "input_json_delta", "partial_json": '": 1}'},
+            ),
+            *block(5, {"type": "server_tool_use"}, {"type": "input_json_delta"}),
+            *block(6, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Deux"}),
+            {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+            {"type": "message_stop"},
+        ]
+        asked, _ = await exchange(openai_events(*events), protocol="anthropic")
+        first, second = ({"name": "f", "arguments": {}}, {"name": "g", "arguments": {"a": 1}})
+        blocks = [f"```json\n{json.dumps(call, indent=2)}\n```" for call in (first, second)]
+        assert asked.text == "\n\n".join(["Un", *blocks, "Deux"])
+        assert asked.reasoning == "hm"
+        assert asked.finished == Finished("tool_calls", None, None)
+
+
+class TestCallsOfTools:
+    @pytest.mark.parametrize(
+        ("calls", "arguments"),
+        [
+            ([{"index": 0, "function": {"name": "f", "arguments": "{broken"}}], ["{broken"]),
+            ([{"index": 0, "function": {"name": "f"}}], [{}]),
+            ([{"function": {"name": "f", "arguments": n}} for n in "12"], [1, 2]),
+            ([{"index": n, "function": {"name": "f", "arguments": "1"}} for n in (1, 0)], [1, 1]),
+            ([{"function": {"arguments": "1"}}, 3, {"function": 4}], []),
+        ],
+        ids=["no JSON", "none", "no index", "several", "nonsense"],
+    )
+    async def test_are_shown(self, exchange: Any, calls: Any, arguments: list[Any]) -> None:
+        events = [choice({"tool_calls": [call]}) for call in calls]
+        asked, _ = await exchange(openai_events(*events, choice({}, "tool_calls")) + DONE)
+        shown = [block for block in asked.text.split("```") if block.strip()]
+        called = [json.loads(block.removeprefix("json")) for block in shown]
+        assert called == [{"name": "f", "arguments": each} for each in arguments]
+
+    async def test_are_no_longer_than_a_reply(self, exchange: Any) -> None:
+        call = {"index": 0, "function": {"name": "f", "arguments": "x" * 300_000}}
+        events = [choice({"tool_calls": [call]})] * 10
+        asked, _ = await exchange(openai_events(*events, choice({}, "tool_calls")) + DONE)
+        assert 900_000 < len(asked.text) <= 1_000_000
 
 
 class TestRefusals:

@@ -199,8 +199,9 @@ def _entries(conversation_id: int, *, readable_only: bool) -> Any:
         message.c.created_at,
         message.c.parent_id,
         literal("done").label("status"),
-        *(null().label(name) for name in ("ai_provider", "model", "finish_reason", "error")),
+        *(null().label(name) for name in _OF_REPLIES),
         *(null().label(name) for name in _FIGURES),
+        literal(value=False).label("context_cut"),
         literal(value=False).label("demo"),
     ).where(message.c.conversation_id == conversation_id)
     answered = select(
@@ -216,7 +217,10 @@ def _entries(conversation_id: int, *, readable_only: bool) -> Any:
         reply.c.model,
         reply.c.finish_reason,
         func.coalesce(reply.c.error, null(), type_=JSONB).label("error"),
+        func.nullif(reply.c.reasoning, "").label("reasoning"),
+        func.coalesce(reply.c.fallback, null(), type_=JSONB).label("fallback"),
         *(reply.c[name] for name in _FIGURES),
+        reply.c.context_cut,
         reply.c.demo,
     ).where(
         reply.c.conversation_id == conversation_id,
@@ -225,6 +229,7 @@ def _entries(conversation_id: int, *, readable_only: bool) -> Any:
     return union_all(asked, answered)
 
 
+_OF_REPLIES = ("ai_provider", "model", "finish_reason", "error", "reasoning", "fallback")
 _FIGURES = (
     "attempt",
     "input_tokens",

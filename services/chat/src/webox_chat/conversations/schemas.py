@@ -90,6 +90,9 @@ class Entry(BaseModel):
     attempt: int | None = None
     finish_reason: str | None = None
     error: dict[str, Any] | None = None
+    reasoning: str | None = None
+    context_cut: bool = False
+    fallback: dict[str, str] | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost: str | None = None

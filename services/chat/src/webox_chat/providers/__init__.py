@@ -1,5 +1,9 @@
-"""Asking AI providers: the registry of who can be asked, and one module per wire protocol."""
+"""Asking AI providers: the registry of who can be asked, and one module per wire protocol.
 
+`Registry` says who there is; `Providers.ask` asks them.
+"""
+
+from webox_chat.providers.asking import Providers
 from webox_chat.providers.base import (
     Asked,
     ChatTurn,
@@ -24,6 +28,7 @@ __all__ = [
     "ProviderError",
     "ProviderRegistryError",
     "ProviderRequest",
+    "Providers",
     "ReasoningDelta",
     "Registry",
     "StreamItem",

@@ -16,6 +16,7 @@ from webox_chat.providers.protocol import (
     json_object,
 )
 from webox_chat.providers.sse import ServerEvent
+from webox_chat.providers.tool_calls import ToolCalls
 
 VERSION = "2023-06-01"
 # The protocol wants a limit; this one is within every model's reach.
@@ -50,6 +51,8 @@ class AnthropicProtocol(WireProtocol):
             payload["system"] = request.system
         if request.temperature is not None:
             payload["temperature"] = min(request.temperature, HIGHEST_TEMPERATURE)
+        if request.stop:
+            payload["stop_sequences"] = request.stop
         return payload
 
     def reader(self) -> AnswerReader:
@@ -61,10 +64,13 @@ class AnthropicReader(AnswerReader):
 
     def __init__(self, api_key: str | None) -> None:
         super().__init__(api_key)
+        self._tool_calls = ToolCalls()
+        self._called = False
         self._handlers: dict[str, Callable[[dict[str, Any]], str]] = {
             "message_start": self._message_start,
             "content_block_start": self._block_start,
             "content_block_delta": self._block_delta,
+            "content_block_stop": self._block_stop,
             "message_delta": self._message_delta,
             "message_stop": self._message_stop,
             "error": self._error,
@@ -83,11 +89,33 @@ class AnthropicReader(AnswerReader):
 
     def _block_start(self, data: dict[str, Any]) -> str:
         self.begun = True
-        return as_text(as_object(data.get("content_block")).get("text"))
+        block = as_object(data.get("content_block"))
+        if block.get("type") == "tool_use":
+            self._tool_calls.add(None, as_text(block.get("name")) or "?", "")
+        return self._part(block)
 
     def _block_delta(self, data: dict[str, Any]) -> str:
         self.begun = True
-        return as_text(as_object(data.get("delta")).get("text"))
+        delta = as_object(data.get("delta"))
+        if delta.get("type") == "input_json_delta":
+            self._tool_calls.add(None, "", as_text(delta.get("partial_json")))
+            return ""
+        return self._part(delta)
+
+    def _block_stop(self, data: dict[str, Any]) -> str:
+        """A call of a tool is shown once it is complete."""
+        del data
+        calls = self._tool_calls.take()
+        self._called = self._called or bool(calls)
+        return self.paragraph(calls)
+
+    def _part(self, part: dict[str, Any]) -> str:
+        self.think(as_text(part.get("thinking")))
+        text = as_text(part.get("text"))
+        if text and self._called:
+            self._called = False
+            return self.paragraph(text)
+        return text
 
     def _message_delta(self, data: dict[str, Any]) -> str:
         reason = as_text(as_object(data.get("delta")).get("stop_reason"))

@@ -1,6 +1,7 @@
 """What is asked of a provider, and what comes back."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 Role = Literal["user", "assistant"]
@@ -9,6 +10,7 @@ ErrorCode = Literal[
 ]
 
 LONGEST_DETAIL = 300
+_CODES_OF_ILLNESS: tuple[ErrorCode, ...] = ("timeout", "unavailable", "bad_response", "cut")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class ProviderRequest:
     """A question with its conversation, oldest turn first, the question last.
 
     `temperature` is 0 to 2; a protocol with a narrower range takes the nearest value it knows.
+    `stop` are texts at which the model stops; they are not part of the answer.
     """
 
     model: str
@@ -38,12 +41,15 @@ class ProviderRequest:
 class Asked:
     """Who is being asked now; comes before anything else, and again when a fallback takes over.
 
-    `context_cut` says that the oldest turns were left out, for the model's window.
+    `model` is the one that really answers, where an alias was asked for. `context_cut` says that
+    the oldest turns were left out, for the model's window. `instead_of` is why the provider that
+    was asked for does not answer; reasoning that came before it is the other's.
     """
 
     provider: str
     model: str
     context_cut: bool
+    instead_of: "ProviderError | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,9 @@ class ProviderError(Exception):
 
     `detail` is for the user and never holds the key; it may quote the provider, so it is not for
     logs. `retry_after` is in seconds. `retryable` says that the same request may succeed later.
+    `ill` says that the fault is the provider's and not the request's, the key's or the account's;
+    by default the code decides. `circuit_opened_at` is set on the failure that opened the
+    provider's circuit or kept it open, and on refusals while it is open: since when it is.
     """
 
     def __init__(
@@ -91,6 +100,8 @@ class ProviderError(Exception):
         *,
         retry_after: float | None = None,
         retryable: bool = False,
+        ill: bool | None = None,
+        circuit_opened_at: datetime | None = None,
     ) -> None:
         if len(detail) > LONGEST_DETAIL:
             detail = detail[: LONGEST_DETAIL - 1] + "…"
@@ -99,6 +110,8 @@ class ProviderError(Exception):
         self.detail = detail
         self.retry_after = retry_after
         self.retryable = retryable
+        self.ill = code in _CODES_OF_ILLNESS if ill is None else ill
+        self.circuit_opened_at = circuit_opened_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from pydantic import (
 
 from webox_chat.providers.base import TimeLimits
 from webox_chat.providers.outgoing import address_allowed
-from webox_chat.providers.provider import Model, ProtocolName
+from webox_chat.providers.provider import USUAL_CONCURRENCY, Model, ProtocolName
 from webox_chat.providers.retry import RetryPolicy
+from webox_kit.circuits import CircuitPolicy
 from webox_kit.errors import ConfigurationError
 
 DEFAULT_FILE = "default.toml"
@@ -55,6 +56,7 @@ class ModelEntry(_Table):
     input_price: Price | None = None
     output_price: Price | None = None
     temperature: bool = True
+    stop: bool = True
     aliases: tuple[ModelName, ...] = ()
 
     @model_validator(mode="after")
@@ -71,6 +73,7 @@ class ModelEntry(_Table):
             input_price=Decimal(self.input_price) if self.input_price else None,
             output_price=Decimal(self.output_price) if self.output_price else None,
             takes_temperature=self.temperature,
+            takes_stop=self.stop,
             aliases=self.aliases,
         )
 
@@ -94,6 +97,15 @@ class RetryEntry(_Table):
         return RetryPolicy(self.tries, self.first_wait, self.longest_wait)
 
 
+class CircuitEntry(_Table):
+    failures: int = Field(default=5, ge=1, le=1000)
+    open_seconds: Seconds = 30
+
+    def policy(self, limits: TimeLimits) -> CircuitPolicy:
+        """A probe that has said nothing for longer than these limits allow is lost."""
+        return CircuitPolicy(self.failures, self.open_seconds, limits.first_token + limits.idle)
+
+
 class ProviderEntry(_Table):
     protocol: ProtocolName
     base_url: str
@@ -108,6 +120,9 @@ class ProviderEntry(_Table):
     stream_options: bool = True
     timeouts: TimeLimitsEntry = TimeLimitsEntry()
     retry: RetryEntry = RetryEntry()
+    concurrency: int = Field(default=USUAL_CONCURRENCY, ge=1, le=10_000)
+    circuit: CircuitEntry = CircuitEntry()
+    fallback: str | None = None
     enabled: bool = True
 
     @field_validator("base_url")
@@ -159,10 +174,13 @@ def read_entries(file: Path | None) -> dict[str, ProviderEntry]:
         before = tables.get(name, {})
         tables[name] = {**before, **table} if isinstance(table, dict) else table
     entries = {}
+    sources = {name: _source(name, own, default) for name in tables}
     for name, table in tables.items():
-        source = own if own is not None and name in own.tables else default
-        entries[name] = _entry(source.name, name, table)
-    return {name: entry for name, entry in entries.items() if entry.enabled}
+        entries[name] = _entry(sources[name], name, table)
+    enabled = {name: entry for name, entry in entries.items() if entry.enabled}
+    for name, entry in enabled.items():
+        _check_fallback(sources[name], name, entry, enabled)
+    return enabled
 
 
 def checked_url(value: str) -> str:
@@ -181,6 +199,20 @@ def checked_url(value: str) -> str:
     if url.port == 0:
         raise ValueError("must have a port above 0")
     return value.rstrip("/")
+
+
+def _source(name: str, own: RegistryFile | None, default: RegistryFile) -> str:
+    return own.name if own is not None and name in own.tables else default.name
+
+
+def _check_fallback(
+    file: str, name: str, entry: ProviderEntry, entries: Mapping[str, ProviderEntry]
+) -> None:
+    fallback = entry.fallback
+    if fallback is not None and (fallback == name or fallback not in entries):
+        raise ProviderRegistryError(
+            f"{file}: provider {name!r}: fallback: {fallback!r} is not the name of another."
+        )
 
 
 def _content(file: Path) -> bytes:

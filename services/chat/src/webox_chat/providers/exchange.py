@@ -36,21 +36,16 @@ class Clock:
         """The model has begun to answer: from now on only silence counts."""
         self._begun = True
 
-    @asynccontextmanager
-    async def limit(self) -> AsyncIterator[None]:
-        """Bounds one wait.
-
-        Raises:
-            ProviderError: `timeout`, and which of the limits it was.
-        """
+    def limit(self) -> asyncio.Timeout:
+        """Bounds one wait; a TimeoutError that leaves it is made a `failure`."""
         step_ends_at = (
             self._loop.time() + self._limits.idle if self._begun else self._first_token_at
         )
-        try:
-            async with asyncio.timeout_at(min(step_ends_at, self._ends_at)):
-                yield
-        except TimeoutError as error:
-            raise ProviderError("timeout", self._reason(error)) from None
+        return asyncio.timeout_at(min(step_ends_at, self._ends_at))
+
+    def failure(self, error: TimeoutError) -> ProviderError:
+        """`timeout`, and which of the limits it was."""
+        return ProviderError("timeout", self._reason(error))
 
     def _reason(self, error: TimeoutError) -> str:
         limits = self._limits
@@ -78,7 +73,7 @@ async def posted(
         ProviderError: no connection, no answer in time, or another answer than a stream.
     """
     require_guarded(session)
-    with _connection_failures():
+    with _connection_failures(clock):
         async with clock.limit():
             response = await session.post(
                 endpoint.base_url + path,
@@ -105,9 +100,18 @@ async def chunks(response: aiohttp.ClientResponse, clock: Clock) -> AsyncGenerat
     """
     received = 0
     while True:
-        async with clock.limit():
-            with _broken_stream():
+        # Without helpers: this runs for every token of every stream.
+        try:
+            async with clock.limit():
                 chunk = await response.content.readany()
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise ProviderError(
+                "cut",
+                "The provider closed the connection in the middle of the answer",
+                retryable=True,
+            ) from error
+        except TimeoutError as error:
+            raise clock.failure(error) from None
         if not chunk:
             return
         received += len(chunk)
@@ -166,10 +170,12 @@ async def _beginning(response: aiohttp.ClientResponse, clock: Clock) -> bytes:
 
 
 @contextmanager
-def _connection_failures() -> Iterator[None]:
-    """Before the answer's first byte: no connection, or one that was closed at once."""
+def _connection_failures(clock: Clock) -> Iterator[None]:
+    """Before the answer's first byte: no connection in time, or one that was closed at once."""
     try:
         yield
+    except TimeoutError as error:
+        raise clock.failure(error) from None
     except aiohttp.ClientOSError as error:
         if _is_refused(error):
             raise ProviderError("unavailable", ADDRESS_REFUSED) from error
@@ -190,13 +196,3 @@ def _is_refused(error: aiohttp.ClientOSError) -> bool:
     """Whether it was us who did not want to connect; aiohttp wraps what connectors raise."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.__cause__
     return isinstance(cause, RefusedAddressError)
-
-
-@contextmanager
-def _broken_stream() -> Iterator[None]:
-    try:
-        yield
-    except (aiohttp.ClientError, ConnectionError) as error:
-        raise ProviderError(
-            "cut", "The provider closed the connection in the middle of the answer", retryable=True
-        ) from error

@@ -46,6 +46,7 @@ def failure_of_status(
         detail,
         retry_after=retry_after_seconds(headers),
         retryable=_may_pass(code, error),
+        ill=code == "unavailable",
     )
 
 
@@ -55,7 +56,7 @@ def failure_in_stream(error: object, key: str | None) -> ProviderError:
     code = _code_of_kind(_kind(told), told.get("code"))
     words = provider_words(told.get("message"), key)
     detail = "The provider broke off" + (f": {words}" if words else " with an error")
-    return ProviderError(code, detail, retryable=_may_pass(code, told))
+    return ProviderError(code, detail, retryable=_may_pass(code, told), ill=code == "unavailable")
 
 
 def provider_words(message: object, key: str | None) -> str:

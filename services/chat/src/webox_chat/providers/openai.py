@@ -16,6 +16,7 @@ from webox_chat.providers.protocol import (
     json_object,
 )
 from webox_chat.providers.sse import ServerEvent
+from webox_chat.providers.tool_calls import ToolCalls
 
 TERMINATOR = b"[DONE]"
 _OWN_EVENTS = ("", "message", "error")
@@ -39,6 +40,8 @@ class OpenAIProtocol(WireProtocol):
             payload["temperature"] = request.temperature
         if request.max_tokens is not None:
             payload[self.endpoint.max_tokens_field] = request.max_tokens
+        if request.stop:
+            payload["stop"] = request.stop
         return payload
 
     def reader(self) -> AnswerReader:
@@ -47,6 +50,10 @@ class OpenAIProtocol(WireProtocol):
 
 class OpenAIReader(AnswerReader):
     """Complete with `[DONE]` after a finish reason; the usage comes between the two."""
+
+    def __init__(self, api_key: str | None) -> None:
+        super().__init__(api_key)
+        self._tool_calls = ToolCalls()
 
     def read(self, event: ServerEvent) -> str:
         if event.data.strip() == TERMINATOR:
@@ -78,14 +85,40 @@ class OpenAIReader(AnswerReader):
             raise self.failed(choice["error"])
         self.finish_reason = as_text(choice.get("finish_reason")) or self.finish_reason
         delta = as_object(choice.get("delta"))
-        text = _content(delta.get("content")) or as_text(delta.get("refusal"))
-        thinking = delta.get("reasoning_content") or delta.get("reasoning")
-        self.begun = self.begun or bool(text or thinking)
-        return text
+        text = self._content(delta.get("content")) or as_text(delta.get("refusal"))
+        self.think(as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning")))
+        if calls := delta.get("tool_calls"):
+            self._take_calls(calls)
+        if text:
+            self.begun = True
+        return text if self.finish_reason is None else self._with_calls(text)
+
+    def _content(self, content: object) -> str:
+        """A string, or Mistral's list of parts, some of which are thinking."""
+        if not isinstance(content, list):
+            return as_text(content)
+        parts = [as_object(part) for part in content]
+        self.think("".join(_thought(part) for part in parts))
+        return "".join(as_text(part.get("text")) for part in parts)
+
+    def _take_calls(self, calls: object) -> None:
+        self.begun = True
+        for call in calls if isinstance(calls, list) else ():
+            told = as_object(call)
+            function = as_object(told.get("function"))
+            name, arguments = as_text(function.get("name")), as_text(function.get("arguments"))
+            self._tool_calls.add(as_count(told.get("index")), name, arguments)
+
+    def _with_calls(self, text: str) -> str:
+        """The text, and the calls of tools, which are complete at the finish reason."""
+        calls = self._tool_calls.take()
+        if not calls:
+            return text
+        return f"{text}\n\n{calls}" if text else self.paragraph(calls)
 
 
-def _content(content: object) -> str:
-    """A string, or Mistral's list of parts, of which the thinking ones are left out."""
-    if isinstance(content, list):
-        return "".join(as_text(as_object(part).get("text")) for part in content)
-    return as_text(content)
+def _thought(part: dict[str, Any]) -> str:
+    thinking = part.get("thinking")
+    if isinstance(thinking, list):
+        return "".join(as_text(as_object(each).get("text")) for each in thinking)
+    return as_text(thinking)

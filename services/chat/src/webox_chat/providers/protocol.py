@@ -15,6 +15,7 @@ from webox_chat.providers.base import (
     Finished,
     ProviderError,
     ProviderRequest,
+    ReasoningDelta,
     StreamItem,
     TextDelta,
 )
@@ -37,6 +38,8 @@ class AnswerReader(ABC):
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
         self.failure: ProviderError | None = None
+        self.spoken = False
+        self.thoughts: list[str] = []
         self._api_key = api_key
 
     @abstractmethod
@@ -52,13 +55,32 @@ class AnswerReader(ABC):
         texts = []
         for event in events:
             try:
-                texts.append(self.read(event))
+                text = self.read(event)
             except ProviderError as error:
                 self.failure = error
                 break
+            if text:
+                texts.append(text)
+                self.spoken = True
             if self.complete:
                 break
         return "".join(texts)
+
+    def think(self, thought: str) -> None:
+        """Takes what the model thinks, which is no part of the answer."""
+        if thought:
+            self.begun = True
+            self.thoughts.append(thought)
+
+    def take_thoughts(self) -> str:
+        """What was thought since this was asked last."""
+        thoughts = "".join(self.thoughts)
+        self.thoughts.clear()
+        return thoughts
+
+    def paragraph(self, text: str) -> str:
+        """`text` set off from what was said before."""
+        return f"\n\n{text}" if text and self.spoken else text
 
     def failed(self, error: object) -> ProviderError:
         return failure_in_stream(error, self._api_key)
@@ -87,7 +109,7 @@ class WireProtocol(ABC):
         request: ProviderRequest,
         ends_at: float | None = None,
     ) -> AsyncGenerator[StreamItem]:
-        """Asks once: TextDeltas, then one Finished.
+        """Asks once: TextDeltas and ReasoningDeltas, then one Finished.
 
         `ends_at` is the event loop's time at which the whole has to be over.
 
@@ -97,12 +119,14 @@ class WireProtocol(ABC):
         limits = self.endpoint.limits
         clock = Clock(limits, ends_at or get_running_loop().time() + limits.total)
         body = orjson.dumps(self.payload(request))
-        reader, reply = self.reader(), ReplyText()
+        reader, reply, thinking = self.reader(), ReplyText(), ReplyText()
         async with posted(
             session, self.endpoint, self.path, self.headers(), body, clock
         ) as response:
             async with aclosing(_texts(response, reader, clock)) as texts:
                 async for text in texts:
+                    if reader.thoughts and (thought := thinking.take(reader.take_thoughts())):
+                        yield ReasoningDelta(thought)
                     if shown := reply.take(text):
                         yield TextDelta(shown)
                     if reply.truncated:
@@ -129,7 +153,7 @@ async def _texts(
                 text = reader.read_all(parser.feed(chunk))
                 if reader.begun:
                     clock.begin()
-                if text:
+                if text or reader.thoughts:
                     yield text
                 if reader.complete or reader.failure is not None:
                     return

@@ -9,9 +9,12 @@ import aiohttp
 
 from webox_chat.providers.anthropic import AnthropicProtocol
 from webox_chat.providers.base import Endpoint, ProviderRequest, StreamItem
+from webox_chat.providers.context import turns_within
 from webox_chat.providers.openai import OpenAIProtocol
 from webox_chat.providers.protocol import WireProtocol
 from webox_chat.providers.retry import DEFAULT_POLICY, RetryPolicy, with_retries
+from webox_kit.circuits import DEFAULT_POLICY as DEFAULT_CIRCUIT
+from webox_kit.circuits import CircuitPolicy
 
 ProtocolName = Literal["openai", "anthropic"]
 PROTOCOLS: Mapping[ProtocolName, type[WireProtocol]] = {
@@ -20,6 +23,7 @@ PROTOCOLS: Mapping[ProtocolName, type[WireProtocol]] = {
 }
 LONGEST_MODEL_NAME = 200
 TOKENS_OF_A_PRICE = 1_000_000
+USUAL_CONCURRENCY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,17 @@ class Model:
     input_price: Decimal | None = None
     output_price: Decimal | None = None
     takes_temperature: bool = True
+    takes_stop: bool = True
     aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A snapshot: `available` and `models` may differ the next time the registry is asked."""
+    """A snapshot: `available` and `models` may differ the next time the registry is asked.
+
+    `concurrency` is how many calls all workers may have under way at once. `fallback` is the name
+    of the provider that answers in this one's place when it cannot.
+    """
 
     name: str
     protocol: ProtocolName
@@ -50,6 +59,9 @@ class Provider:
     demo: bool = False
     allow_private: bool = False
     retry: RetryPolicy = DEFAULT_POLICY
+    concurrency: int = USUAL_CONCURRENCY
+    circuit: CircuitPolicy = DEFAULT_CIRCUIT
+    fallback: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -89,28 +101,34 @@ class Provider:
     def ask(
         self, session: aiohttp.ClientSession, request: ProviderRequest
     ) -> AsyncGenerator[StreamItem]:
-        """TextDeltas, then one Finished. Close it, so that leaving early ends the call.
+        """TextDeltas and ReasoningDeltas, then one Finished, of the request as `fitted` makes it.
+
+        Close it, so that leaving early ends the call. This asks whatever the provider's circuit
+        says and however many calls are under way; `Providers.ask` does not.
 
         Raises:
             ProviderError: after the tries its policy allows; a text that was yielded before
                 is never taken back.
             TypeError: `session` is not one of `Registry.session()`.
         """
+        return self.ask_as_is(session, self.fitted(request))
+
+    def ask_as_is(
+        self, session: aiohttp.ClientSession, request: ProviderRequest
+    ) -> AsyncGenerator[StreamItem]:
+        """As `ask`, of a request that is fitted already."""
         wire = PROTOCOLS[self.protocol](self.endpoint)
-        fitted = self._fitted(request)
         return with_retries(
-            lambda ends_at: wire.stream(session, fitted, ends_at),
+            lambda ends_at: wire.stream(session, request, ends_at),
             self.retry,
             self.endpoint.limits,
         )
 
-    def _known(self, name: str) -> Model | None:
-        exact = (model for model in self.catalog if model.name == name)
-        aliased = (model for model in self.catalog if name in model.aliases)
-        return next(exact, None) or next(aliased, None)
+    def fitted(self, request: ProviderRequest) -> ProviderRequest:
+        """The request with what the model takes: providers refuse the whole for one excess.
 
-    def _fitted(self, request: ProviderRequest) -> ProviderRequest:
-        """The request with what the model takes: providers refuse the whole for one excess."""
+        Turns that are missing were too old for the model's window.
+        """
         model = self._known(request.model)
         if model is None:
             return request
@@ -118,9 +136,17 @@ class Provider:
         wanted = request.max_tokens
         if wanted is None and self.protocol == "anthropic":
             wanted = limit
-        return replace(
+        fitted = replace(
             request,
             model=model.name,
             temperature=request.temperature if model.takes_temperature else None,
             max_tokens=min(wanted, limit) if wanted and limit else wanted,
+            stop=request.stop if model.takes_stop else (),
         )
+        window = model.context_window
+        return replace(fitted, turns=turns_within(fitted, window)) if window else fitted
+
+    def _known(self, name: str) -> Model | None:
+        exact = (model for model in self.catalog if model.name == name)
+        aliased = (model for model in self.catalog if name in model.aliases)
+        return next(exact, None) or next(aliased, None)

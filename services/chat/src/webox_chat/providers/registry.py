@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -21,10 +22,12 @@ from webox_chat.providers.entries import (
     read_entries,
 )
 from webox_chat.providers.outgoing import guarded_session
-from webox_chat.providers.provider import Model, Provider
+from webox_chat.providers.provider import Model, ProtocolName, Provider
 
 REFRESH_SECONDS = 60.0
 OLLAMA_PORT = 11434
+# A program of our own, on this machine, that nobody pays for.
+DEMO_CONCURRENCY = 1000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -76,6 +79,13 @@ class Registry:
     def find(self, name: str) -> Provider | None:
         """The provider with exactly this name, among `all()`."""
         return next((each for each in self.all() if each.name == name), None)
+
+    def cost(
+        self, provider: str, model: str, input_tokens: int | None, output_tokens: int | None
+    ) -> Decimal | None:
+        """Of an answer of this provider's model, as `Provider.cost` says."""
+        known = self._providers.get(provider)
+        return known.cost(model, input_tokens, output_tokens) if known else None
 
     def session(self) -> aiohttp.ClientSession:
         """What `Provider.ask` needs: make one per process in its running loop, and close it."""
@@ -138,6 +148,9 @@ def _provider(name: str, entry: ProviderEntry, environ: Mapping[str, str]) -> Pr
         available=reason is None,
         reason=reason,
         retry=entry.retry.policy(),
+        concurrency=entry.concurrency,
+        circuit=entry.circuit.policy(entry.timeouts.limits()),
+        fallback=entry.fallback,
         allow_private=entry.allow_private,
     )
 
@@ -188,25 +201,27 @@ def _full_url(value: str, usual: str) -> str:
     return checked_url(f"{url.scheme}://{host}:{port}{url.path.rstrip('/') or path}")
 
 
-def _demo_providers(demo_url: str) -> tuple[Provider, Provider]:
+def _demo_providers(demo_url: str) -> tuple[Provider, ...]:
     try:
         endpoint = Endpoint(base_url=checked_url(demo_url) + "/v1")
     except ValueError as error:
         raise ProviderRegistryError(f"WEBOX_DEMO_URL: {error}.") from None
-    first, second = DEMO_NAMES
-    return (
+    names: tuple[tuple[str, ProtocolName, str], ...] = (
+        (DEMO_NAMES[0], "openai", "demo-a"),
+        (DEMO_NAMES[1], "anthropic", "demo-b"),
+    )
+    return tuple(
         Provider(
-            first, "openai", endpoint, (Model("demo-a"),), "demo-a", demo=True, allow_private=True
-        ),
-        Provider(
-            second,
-            "anthropic",
+            name,
+            protocol,
             endpoint,
-            (Model("demo-b"),),
-            "demo-b",
+            (Model(model),),
+            model,
             demo=True,
             allow_private=True,
-        ),
+            concurrency=DEMO_CONCURRENCY,
+        )
+        for name, protocol, model in names
     )
 
 

@@ -6,8 +6,15 @@ from dataclasses import replace
 from decimal import Decimal
 
 from webox_chat.live.texts import GrowingText
-from webox_chat.providers import Asked, Finished, ReasoningDelta, StreamItem, TextDelta
-from webox_chat.replies.schemas import Claim, Fallback, Final, FinalStatus
+from webox_chat.providers import (
+    Asked,
+    Finished,
+    ProviderError,
+    ReasoningDelta,
+    StreamItem,
+    TextDelta,
+)
+from webox_chat.replies.schemas import Claim, Fallback, Final, FinalStatus, OpenedCircuit
 
 Cost = Callable[[str, str, int | None, int | None], Decimal | None]
 """Of a provider's model, for so many tokens in and out; None when a price or count is unknown."""
@@ -34,6 +41,7 @@ class Exchange:
         self._reasoning: list[str] = []
         self._asked = Asked(claim.provider, claim.model, context_cut=False)
         self._finished: Finished | None = None
+        self._opened_circuit: OpenedCircuit | None = None
 
     def take(self, item: StreamItem) -> bool:
         """Whether the text grew by it."""
@@ -48,11 +56,15 @@ class Exchange:
             case Finished():
                 self._finished = item
             case Asked():
-                self._asked = item
+                self._ask(item)
         return False
 
     def failed(self, code: str, detail: str) -> Final:
         return replace(self.ended("failed"), error_code=code, error_detail=detail)
+
+    def failed_by(self, error: ProviderError) -> Final:
+        self._note_circuit(error)
+        return self.failed(error.code, error.detail)
 
     def done(self) -> Final:
         """The end as the provider said it; without such an end it is `failed`."""
@@ -83,6 +95,7 @@ class Exchange:
             context_cut=self._asked.context_cut,
             fallback=self._fallback(),
             charge=self._estimated_cost(),
+            opened_circuit=self._opened_circuit,
             time_to_first_token_ms=None if first is None else _ms(first - self._started),
             total_ms=_ms(time.monotonic() - self._started),
         )
@@ -94,6 +107,18 @@ class Exchange:
             return None
         tokens = self._asked_characters // _CHARACTERS_OF_A_TOKEN, said // _CHARACTERS_OF_A_TOKEN
         return self._cost(self._asked.provider, self._asked.model, *tokens)
+
+    def _ask(self, asked: Asked) -> None:
+        if asked.instead_of is not None:
+            # What the one before thought is no part of this answer.
+            self._reasoning.clear()
+            self._note_circuit(asked.instead_of)
+        self._asked = asked
+
+    def _note_circuit(self, error: ProviderError) -> None:
+        """Of who was asked last."""
+        if error.circuit_opened_at is not None:
+            self._opened_circuit = OpenedCircuit(self._asked.provider, error.circuit_opened_at)
 
     def _fallback(self) -> Fallback | None:
         asked = self._asked

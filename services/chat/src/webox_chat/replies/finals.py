@@ -4,14 +4,21 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
 from redis.asyncio import Redis
 
 from webox_chat.live.frames import send_finals
-from webox_chat.replies.repository import FinalRow, ReplyRepository, Times, error_of, final_row
+from webox_chat.replies.repository import (
+    FinalRow,
+    ReplyRepository,
+    Times,
+    error_of,
+    fallback_of,
+    final_row,
+)
 from webox_chat.replies.schemas import Claim, Final, StoredReply
 from webox_contracts.events import ReplyFinished
 from webox_kit.cancellation import cancel_and_wait
@@ -157,7 +164,7 @@ def _stored(final: Final, created_at: datetime, finished_at: datetime) -> Stored
         finish_reason=final.finish_reason,
         truncated=final.truncated,
         context_cut=final.context_cut,
-        fallback=None if final.fallback is None else asdict(final.fallback),
+        fallback=fallback_of(final),
         demo=claim.demo,
         input_tokens=final.input_tokens,
         output_tokens=final.output_tokens,

@@ -1,8 +1,10 @@
 """SQL of replies: the fenced write that ends them, and reading what they are."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from sqlalchemy import (
     BigInteger,
@@ -14,7 +16,7 @@ from webox_chat.messages.stored import ProviderChoice
 from webox_chat.models import reply
 from webox_chat.replies.schemas import REPLY_FIELDS, Final, StoredReply
 from webox_chat.replies.writing import FINISH, RETRY
-from webox_contracts.events import ReplyFinished, ReplySuperseded
+from webox_contracts.events import ProviderCircuitOpened, ReplyFinished, ReplySuperseded
 from webox_kit.database import Database
 from webox_kit.outbox import draft
 from webox_kit.statements import Statement
@@ -90,6 +92,27 @@ _CURRENT = Statement(
 )
 
 
+def _alarm(final: Final) -> dict[str, Any]:
+    """The event that a circuit opened: one for all replies of a user that it cost."""
+    circuit = final.opened_circuit
+    if circuit is None:
+        return {}
+    event = ProviderCircuitOpened(
+        user_id=final.claim.user_id, provider=circuit.provider, opened_at=circuit.opened_at
+    )
+    alarm = draft(event, source="chat")["event"]
+    said = f"{event.user_id} {event.provider} {event.opened_at.isoformat()}"
+    alarm["id"] = str(uuid5(_ALARMS, said))
+    return {"alarm_id": alarm["id"], "alarm": alarm}
+
+
+_ALARMS = UUID("01a2138f-7f52-4d3a-9d0e-6a9f3f1f8c11")
+
+
+def fallback_of(final: Final) -> dict[str, str] | None:
+    return None if final.fallback is None else asdict(final.fallback)
+
+
 def error_of(final: Final) -> dict[str, Any] | None:
     return {"code": final.error_code, "detail": final.error_detail} if final.error_code else None
 
@@ -101,6 +124,7 @@ def final_row(final: Final, event: ReplyFinished) -> FinalRow:
         "attempt": final.claim.attempt,
         "conversation_id": final.claim.conversation_id,
         **draft(event, source="chat"),
+        **_alarm(final),
         "charge": None if final.charge is None else str(final.charge),
         "status": final.status,
         "content": final.content,
@@ -109,7 +133,7 @@ def final_row(final: Final, event: ReplyFinished) -> FinalRow:
         "finish_reason": final.finish_reason,
         "truncated": final.truncated,
         "context_cut": final.context_cut,
-        "fallback": final.fallback,
+        "fallback": fallback_of(final),
         "input_tokens": final.input_tokens,
         "output_tokens": final.output_tokens,
         "cost": None if final.cost is None else str(final.cost),

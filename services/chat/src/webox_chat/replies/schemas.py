@@ -68,6 +68,14 @@ class Fallback:
 
 
 @dataclass(frozen=True)
+class OpenedCircuit:
+    """A provider that is not asked for a while, since it failed too often."""
+
+    provider: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
 class Final:
     """How a claimed reply ended. Times are in ms, the cost in US dollars."""
 
@@ -89,7 +97,7 @@ class Final:
 
     time_to_first_token_ms: int | None = None
     total_ms: int | None = None
-    circuit_opened_at: datetime | None = None
+    opened_circuit: OpenedCircuit | None = None
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,11 @@
 import asyncio
 from contextlib import aclosing
 from datetime import timedelta
-from decimal import Decimal
 from enum import Enum, auto
 
-import aiohttp
-
 from webox_chat.live.publisher import TextPublisher
-from webox_chat.providers import Provider, ProviderError, ProviderRequest, Registry
-from webox_chat.replies.exchange import Exchange
+from webox_chat.providers import ProviderError, ProviderRequest, Providers
+from webox_chat.replies.exchange import Cost, Exchange
 from webox_chat.replies.finals import FinalWriter
 from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.schemas import Claim, Claimed, Final, Lease, Question
@@ -74,8 +71,8 @@ class FanOut:
     def __init__(
         self,
         database: Database,
-        registry: Registry,
-        http: aiohttp.ClientSession,
+        providers: Providers,
+        cost: Cost,
         texts: TextPublisher,
         finals: FinalWriter,
         *,
@@ -83,8 +80,8 @@ class FanOut:
         renew_seconds: float,
     ) -> None:
         self._leases = LeaseRepository(database)
-        self._registry = registry
-        self._http = http
+        self._providers = providers
+        self._cost = cost
         self._texts = texts
         self._finals = finals
         self._lease = lease
@@ -161,9 +158,6 @@ class FanOut:
 
     async def _asked(self, exchange: Exchange, question: Question) -> Final:
         claim = exchange.claim
-        provider = await self._provider(claim)
-        if provider is None:
-            return exchange.failed("unavailable", f"{claim.provider} is not available any more.")
         request = ProviderRequest(
             model=claim.model,
             turns=question.threads[claim.provider],
@@ -173,29 +167,16 @@ class FanOut:
             stop=question.stop,
         )
         try:
-            async with aclosing(provider.ask(self._http, request)) as items:
+            async with aclosing(self._providers.ask(claim.provider, request)) as items:
                 async for item in items:
                     if exchange.take(item):
                         self._texts.grew(exchange)
         except ProviderError as error:
-            return exchange.failed(error.code, error.detail)
+            return exchange.failed_by(error)
         except Exception:
             log.exception("asking failed", provider=claim.provider, reply=claim.reply_id)
             return exchange.failed("bad_response", "The provider's answer could not be understood.")
         return exchange.done()
-
-    def _cost(
-        self, name: str, model: str, input_tokens: int | None, output_tokens: int | None
-    ) -> Decimal | None:
-        provider = self._registry.find(name)
-        if provider is None:
-            return None
-        return provider.cost(model, input_tokens, output_tokens)
-
-    async def _provider(self, claim: Claim) -> Provider | None:
-        await self._registry.refresh()
-        provider = self._registry.find(claim.provider)
-        return provider if provider is not None and provider.available else None
 
 
 def _look_after(asking: Asking, ours: dict[int, bool]) -> None:

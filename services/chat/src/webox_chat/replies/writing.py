@@ -23,8 +23,10 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.sql.selectable import CTE
 
@@ -138,6 +140,8 @@ def _finish_statement() -> Statement:
             column("event_id", UUID),
             column("event", JSONB),
             column("charge", Numeric(20, 10)),
+            column("alarm_id", UUID),
+            column("alarm", JSONB),
             *_OUTCOME,
         )
         .render_derived(name="final", with_types=True)
@@ -183,20 +187,24 @@ def _finish_statement() -> Statement:
         .cte("shown")
     )
     event = filled_in(final.c.event, {"version": shown.c.version})
+    ours = and_(finished.c.id == final.c.id, finished.c.attempt == final.c.attempt)
     told = (
         select(final.c.event_id, event)
-        .join(
-            finished,
-            and_(finished.c.id == final.c.id, finished.c.attempt == final.c.attempt),
-        )
+        .join(finished, ours)
         .join(shown, shown.c.id == finished.c.conversation_id)
         .order_by(final.c.id)
+    )
+    alarm = func.convert_to(cast(final.c.alarm, Text), "UTF8")
+    alarmed = select(final.c.alarm_id, alarm).join(finished, ours).where(final.c.alarm.is_not(None))
+    telling = postgresql.insert(outbox).from_select(
+        ["event_id", "event"], union_all(told.subquery().select(), alarmed)
     )
     return Statement(
         select(finished.c.id, finished.c.attempt, finished.c.created_at, finished.c.finished_at)
         .add_cte(noted_in_ledger)
         .add_cte(settled)
-        .add_cte(insert(outbox).from_select(["event_id", "event"], told).cte("told"))
+        # A user is told of an open circuit once, however many replies it cost.
+        .add_cte(telling.on_conflict_do_nothing().returning(outbox.c.id).cte("telling"))
     )
 
 
