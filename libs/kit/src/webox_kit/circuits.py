@@ -3,7 +3,7 @@
 A circuit opens after so many failures in a row and then refuses; when its time is over it lets one
 probe through, whose success closes it and whose failure opens it again for twice as long. The
 state is a small record, changed by comparing and swapping, and looked at once a second at most: a
-call that succeeds while nothing has failed costs nothing. Clocks of different machines may differ
+call that succeeds while nothing has failed costs nothing, and waits for nothing. Clocks of different machines may differ
 by as much as one is ready to be wrong by. While Redis is away, each process has its own circuits.
 """
 
@@ -193,12 +193,14 @@ class Circuit:
         return bool(int(swapped))
 
     async def _look_again(self) -> None:
+        """What is known to be well is believed while it is looked at again."""
         if time.monotonic() - self._read_at < _LOOK_AGAIN_SECONDS or self._redis.away:
             return
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(self._forget_reading)
-        await asyncio.shield(self._reading)
+        if self._state != _CLOSED or self._read_at < 0:
+            await asyncio.shield(self._reading)
 
     def _forget_reading(self, _: object) -> None:
         self._reading = None
