@@ -3,8 +3,9 @@
 A circuit opens after so many failures in a row and then refuses; when its time is over it lets one
 probe through, whose success closes it and whose failure opens it again for twice as long. The
 state is a small record, changed by comparing and swapping, and looked at once a second at most: a
-call that succeeds while nothing has failed costs nothing, and waits for nothing. Clocks of different machines may differ
-by as much as one is ready to be wrong by. While Redis is away, each process has its own circuits.
+call that succeeds while nothing has failed costs nothing, and waits for nothing. Clocks of
+different machines may differ by as much as one is ready to be wrong by. While Redis is away, each
+process has its own circuits.
 """
 
 import asyncio
