@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import Redis
 
@@ -27,6 +27,7 @@ from webox_kit.signals import Signals
 log = get_logger(__name__)
 
 _LOOK_AGAIN_SECONDS = 2.0
+_AT_LATEST_SECONDS = 10.0
 
 
 class LiveMessages:
@@ -77,6 +78,7 @@ class _Following:
         self._redis = redis
         self._signals = signals
         self._look = asyncio.Event()
+        self._heard_text = False
         self._ready = asyncio.Event()
         self._task = asyncio.create_task(self._follow_until_it_breaks())
 
@@ -112,7 +114,7 @@ class _Following:
             await self._look_into_sql()
             self._ready.set()
             while True:
-                if not self.transcript.is_final:
+                if not (self.transcript.is_final or self._heard_text):
                     await call_workers(self._redis, WorkerCall(show=key))
                 await self._until_due()
                 try:
@@ -123,14 +125,27 @@ class _Following:
                     log.warning("a stream waits for the database", error=type(error).__name__)
 
     async def _until_due(self) -> None:
-        """Until a frame asks for it, or for a while: every hint may be lost."""
+        """Until a frame asks for it, or for a while: every hint may be lost.
+
+        Where text comes, a worker is at it, and its finals will come as well.
+        """
+        self._heard_text = False
+        waited = 0.0
+        while waited < _AT_LATEST_SECONDS:
+            if await self._asked_for():
+                self._look.clear()
+                self._heard_text = False
+                return
+            waited += _LOOK_AGAIN_SECONDS
+            if not self._heard_text:
+                return
+
+    async def _asked_for(self) -> bool:
         seconds = None if self.transcript.is_final else _LOOK_AGAIN_SECONDS
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._look.wait()
-        except TimeoutError:
-            return
-        self._look.clear()
+                return await self._look.wait()
+        return False
 
     async def _look_into_sql(self) -> None:
         stored = await self._replies.all_of(self.transcript.message.id)
@@ -140,6 +155,7 @@ class _Following:
             self.transcript.end_deleted()
 
     def _take_text(self, payload: bytes | None) -> None:
+        self._heard_text = True
         if payload is None or not self.transcript.take_pieces(decoded_pieces(payload)):
             self._look.set()
 

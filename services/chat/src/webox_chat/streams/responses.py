@@ -37,6 +37,7 @@ class EventStreamResponse(StreamingResponse):
             async for chunk in self.body_iterator:
                 async with self._viewer.sending():
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._viewer.sent()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await self._viewer.close()

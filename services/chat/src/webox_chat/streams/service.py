@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from webox_chat.limits import STREAMS_PER_USER
 from webox_chat.live.service import LiveMessages
@@ -84,6 +84,9 @@ class Viewer:
         self._changed = asyncio.Event()
         self._sending: asyncio.Timeout | None = None
         self._behind_before = 0
+        self._ping_is_due = False
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
         transcript.watch(self._notice)
 
     @property
@@ -91,38 +94,36 @@ class Viewer:
         return not has_more(self._transcript, self._position)
 
     async def close(self) -> None:
+        self._timer.cancel()
         self._transcript.leave(self._notice)
         await self._watching.__aexit__(None, None, None)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """What to send, as it comes; ends after the message's last event."""
-        loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
-            began = loop.time()
+            began = self._loop.time()
             for chunk in self._next_chunks():
                 yield chunk
             if self.has_seen_all or self._transcript.is_broken:
                 return
             if self._changed.is_set():
                 # It came while the reader was being waited for: so that it can catch up.
-                await asyncio.sleep(began + _PAUSE_SECONDS - loop.time())
-            elif not await self._change():
-                yield PING
+                await asyncio.sleep(began + _PAUSE_SECONDS - self._loop.time())
+            else:
+                await self._changed.wait()
+                if self._ping_is_due:
+                    self._ping_is_due = False
+                    yield PING
 
-    @asynccontextmanager
-    async def sending(self) -> AsyncIterator[None]:
-        """Around each sending of a chunk.
-
-        Raises:
-            TimeoutError: too much has come meanwhile: the reader is too slow.
-        """
+    def sending(self) -> asyncio.Timeout:
+        """Around each sending of a chunk; it times out when too much has come meanwhile."""
         self._behind_before = self._behind()
-        try:
-            async with asyncio.timeout(None) as self._sending:
-                yield
-        finally:
-            self._sending = None
+        self._sending = asyncio.timeout(None)
+        return self._sending
+
+    def sent(self) -> None:
+        self._sending = None
 
     def _next_chunks(self) -> Iterator[bytes]:
         """The next events, small ones together."""
@@ -137,11 +138,10 @@ class Viewer:
         if together:
             yield b"".join(together)
 
-    async def _change(self) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PING_SECONDS):
-                await self._changed.wait()
-        return self._changed.is_set()
+    def _ping(self) -> None:
+        self._ping_is_due = True
+        self._changed.set()
+        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
 
     def _notice(self) -> None:
         self._changed.set()
