@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup", "send", "streams", "visibility", "gateway", "conversation_list")
+BENCHMARKS = ("startup", "send", "streams", "worker", "visibility", "gateway", "conversation_list")
 
 
 def main() -> None:

@@ -18,8 +18,16 @@ from webox_stack import (  # noqa: E402 - found on the path above
     running_stack,
     write_registry,
 )
+from webox_stack.programs import program  # noqa: E402 - likewise
 
-__all__ = ["PROJECT", "User", "registered", "running_webox"]
+__all__ = [
+    "PROJECT",
+    "User",
+    "program",
+    "registered",
+    "running_double_program",
+    "running_webox",
+]
 
 
 @contextmanager
