@@ -7,7 +7,7 @@ waits looks again after a while by itself.
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -36,8 +36,16 @@ def signal_channel(redis: Redis, topic: str, key: object) -> bytes:
 
 async def send_signal(redis: Redis, topic: str, key: object, payload: bytes = b"") -> None:
     """Tell who listens to `key` of `topic`; an unreachable Redis is no error."""
+    await send_signals(redis, topic, {key: payload})
+
+
+async def send_signals(redis: Redis, topic: str, payloads: Mapping[Any, bytes]) -> None:
+    """The same for several keys, in one round trip."""
     try:
-        await redis.publish(signal_channel(redis, topic, key), payload)
+        async with redis.pipeline(transaction=False) as pipeline:
+            for key, payload in payloads.items():
+                pipeline.publish(signal_channel(redis, topic, key), payload)
+            await pipeline.execute()
     except RedisError as error:
         log.warning("signal not sent", topic=topic, error=type(error).__name__)
 

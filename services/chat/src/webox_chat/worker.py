@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 import uvloop
-from celery.exceptions import Reject
 from celery.worker import state as celery_state
 
 from webox_chat.live.frames import ALL, WORKERS, decoded_call
@@ -84,7 +83,7 @@ def run(settings: ChatSettings) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     runtime = Runtime.create("chat", settings)
     with Sends(runtime) as sends:
-        app = create_celery("chat", settings.broker_url)
+        app = create_celery("chat", settings.broker_url, acknowledged=False)
         register_tasks(app, sends.begin)
         app.worker_main(
             [
@@ -130,12 +129,11 @@ class Sends:
     def begin(self, message_id: int) -> None:
         """Have a message's providers asked; waits while this worker has as much as it takes.
 
-        Raises:
-            Reject: the worker was told to stop meanwhile; another one gets the task.
+        Not if it is told to stop meanwhile: then the reconciler has another worker do it.
         """
         while not self._room.acquire(timeout=_LOOK_SECONDS):
             if celery_state.should_stop is not None:
-                raise Reject("this worker stops", requeue=True)
+                return
         self._loop.call_soon_threadsafe(self._start, message_id)
 
     def _start(self, message_id: int) -> None:

@@ -4,7 +4,7 @@ It is all hints. What a frame says is in SQL as well, or will be; text that is l
 again from the worker that has it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from webox_chat.replies.schemas import StoredReply
-from webox_kit.signals import send_signal
+from webox_kit.signals import send_signal, send_signals
 
 TEXT = "chat.text"
 """What replies of a message have come to; by message id. Only viewers listen."""
@@ -44,9 +44,12 @@ def decoded_pieces(payload: bytes) -> list[TextPiece]:
     return [TextPiece(*each) for each in orjson.loads(payload)]
 
 
-async def send_finals(redis: Redis, message_id: int, replies: Sequence[StoredReply]) -> None:
-    """Tell who waits for a message that these replies of it are final."""
-    await send_signal(redis, REPLIES, message_id, orjson.dumps(replies, default=str))
+async def send_finals(redis: Redis, by_message: Mapping[int, Sequence[StoredReply]]) -> None:
+    """Tell who waits for these messages that these replies of them are final."""
+    payloads = {
+        message_id: orjson.dumps(replies, default=str) for message_id, replies in by_message.items()
+    }
+    await send_signals(redis, REPLIES, payloads)
 
 
 async def send_changed(redis: Redis, message_id: int) -> None:

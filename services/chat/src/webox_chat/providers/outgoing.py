@@ -7,6 +7,7 @@ these. Nothing is followed, no proxy of the environment is used, and nothing is 
 
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import aiohttp
@@ -27,6 +28,7 @@ class RefusedAddressError(OSError):
     """A name resolved to an address that its provider's entry does not allow."""
 
 
+@lru_cache(maxsize=1024)
 def address_allowed(address: str, *, private: bool) -> bool:
     """Public addresses always; loopback and private networks only with `private`.
 
@@ -108,6 +110,7 @@ def guarded_session(private_allowed: PrivateAllowed) -> aiohttp.ClientSession:
     )
 
 
+@lru_cache(maxsize=1024)
 def _is_address(host: str) -> bool:
     try:
         ip_address(host.partition("%")[0])

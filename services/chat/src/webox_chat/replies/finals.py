@@ -140,8 +140,8 @@ async def _tell(
         times = written.get(_key(final))
         if times is not None:
             by_message[final.claim.message_id].append(_stored(final, *times))
-    for message_id, replies in by_message.items():
-        await send_finals(redis, message_id, replies)
+    if by_message:
+        await send_finals(redis, by_message)
 
 
 def _key(final: Final) -> tuple[int, int]:

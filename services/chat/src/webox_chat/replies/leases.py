@@ -40,6 +40,7 @@ _CLAIM_COLUMNS = (
     reply.c.position,
     reply.c.demo,
     reply.c.cancel_requested_at.is_not(None).label("cancel_requested"),
+    (reply.c.reserved > 0).label("has_reservation"),
 )
 
 

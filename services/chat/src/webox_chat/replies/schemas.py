@@ -20,7 +20,8 @@ FINAL = frozenset({"done", "failed", "cancelled"})
 class Claim:
     """A reply this worker may write as long as `attempt` is the newest: the lease's fence.
 
-    `cancel_requested`: it is not to be asked for, only to be ended.
+    `cancel_requested`: it is not to be asked for, only to be ended. `has_reservation`: money is
+    held for it.
     """
 
     reply_id: int
@@ -33,6 +34,7 @@ class Claim:
     position: int
     demo: bool
     cancel_requested: bool
+    has_reservation: bool
 
 
 @dataclass(frozen=True)
