@@ -6,7 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,6 +83,7 @@ class Stream:
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
+        self.retry: str | None = None
         self._lines = response.aiter_lines()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
@@ -85,9 +92,10 @@ class Stream:
             if line:
                 name, _, value = line.partition(": ")
                 fields[name] = value
-            elif fields.keys() - {""}:
+            elif "event" in fields:
                 yield StreamEvent(fields["event"], fields["id"], json.loads(fields["data"]))
                 fields = {}
+            self.retry = fields.pop("retry", self.retry)
 
     async def until(self, name: str, **data: Any) -> list[StreamEvent]:
         """The events up to the next of this name with these members of its data."""
@@ -248,9 +256,14 @@ def other(chat_service: httpx.AsyncClient, keys: Keys) -> Chat:
 
 
 @pytest.fixture(scope="session")
-def new_user(keys: Keys) -> Callable[[httpx.AsyncClient], Chat]:
-    """A user whom no other test knows, of any chat service."""
-    return lambda client: Chat(client, keys, next(_users))
+def new_user(keys: Keys) -> Callable[..., Chat]:
+    """`new_user(client)`: a user whom no other test knows, of any chat service, or a given one."""
+    return lambda client, user_id=None: Chat(client, keys, user_id or next(_users))
+
+
+@pytest.fixture(scope="session")
+def chat_process() -> Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]:
+    return process
 
 
 @pytest.fixture(scope="session", name="environment_of")

@@ -1,5 +1,6 @@
 """The HTTP app of a service: its routers, with health, metrics and operations around them."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
@@ -53,9 +54,10 @@ def create_app(
 ) -> FastAPI:
     """Compose a service's app.
 
-    `checks` are dependencies it cannot serve without, besides its database; `ops` the sections
-    of its operations page, besides requests and events; `media_types` what bodies may be
-    besides JSON.
+    `app.state.stopping` is set when the process was told to stop: whoever waits for long, such as
+    a stream, ends then. `checks` are dependencies it cannot serve without, besides its database;
+    `ops` the sections of its operations page, besides requests and events; `media_types` what
+    bodies may be besides JSON.
     """
     stats = RequestStats()
     app = FastAPI(
@@ -69,6 +71,7 @@ def create_app(
     app.state.verifier = runtime.verifier
     app.state.database = runtime.database
     app.state.stats = stats
+    app.state.stopping = asyncio.Event()
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router)

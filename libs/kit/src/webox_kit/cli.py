@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -14,6 +15,8 @@ import uvloop
 
 from webox_kit.errors import ConfigurationError
 from webox_kit.logs import configure_logging
+
+_NOT_STARTED = 3
 
 DutiesFactory = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
 
@@ -90,11 +93,16 @@ def _load_settings(commands: ServiceCommands) -> Any:
 def _serve(commands: ServiceCommands) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands do without it
 
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.stopping.set()
+            await super().shutdown(sockets)
+
     settings = _load_settings(commands)
     app = _attribute(commands.app)(settings)
     # Having shut down, uvicorn raises the signal it got once more, for whoever had it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -104,6 +112,10 @@ def _serve(commands: ServiceCommands) -> None:
         server_header=False,
         timeout_graceful_shutdown=20,
     )
+    server = Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(_NOT_STARTED)
 
 
 async def _migrate(commands: ServiceCommands) -> None:

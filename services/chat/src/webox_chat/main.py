@@ -1,5 +1,6 @@
 """Composes chat's HTTP app."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,6 +29,7 @@ from webox_chat.streams.service import StreamService
 from webox_chat.user_settings.endpoints import router as settings_router
 from webox_chat.user_settings.service import UserSettingsService
 from webox_kit.app import create_app as create_service_app
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.circuits import SharedCircuits
 from webox_kit.runtime import Runtime
 from webox_kit.signals import Signals
@@ -67,7 +69,9 @@ def create_app(settings: ChatSettings) -> FastAPI:
             app.state.streams = StreamService(
                 LiveMessages(runtime.database, runtime.redis, signals)
             )
+            stopping = asyncio.create_task(_stop_waiting(app))
             yield
+            await cancel_and_wait(stopping)
         await tasks.close()
 
     return create_service_app(
@@ -87,3 +91,10 @@ def create_app(settings: ChatSettings) -> FastAPI:
         resources=resources,
         ops=ops.sources(runtime),
     )
+
+
+async def _stop_waiting(app: FastAPI) -> None:
+    """Nobody keeps a process that is told to stop from ending."""
+    await app.state.stopping.wait()
+    app.state.streams.stop()
+    app.state.messages.stop()

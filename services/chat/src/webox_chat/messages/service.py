@@ -71,6 +71,12 @@ class MessageService:
         self._signals = signals
         self._budgets = budgets
         self._wait_seconds = wait_seconds
+        self._waiting: set[ReplyWaiter] = set()
+
+    def stop(self) -> None:
+        """Let the requests that wait for replies answer with what there is."""
+        for waiter in tuple(self._waiting):
+            waiter.hurry()
 
     async def send(self, user_id: int, request: SendRequest, key: str | None) -> SendAnswer:
         """Store the message, have its providers asked, and wait as long as was agreed.
@@ -116,9 +122,14 @@ class MessageService:
         """`asked` replies are to be made; None: they were, or are being made."""
         seconds = wait.seconds if wait and wait.seconds is not None else self._wait_seconds
         async with ReplyWaiter(self._signals, self._replies, sent.id, asked) as waiter:
-            if asked is not None:
-                await self._tasks.send(FAN_OUT, sent.id)
-            return send_answer(sent, await waiter.replies(wait.replies if wait else None, seconds))
+            self._waiting.add(waiter)
+            try:
+                if asked is not None:
+                    await self._tasks.send(FAN_OUT, sent.id)
+                found = await waiter.replies(wait.replies if wait else None, seconds)
+            finally:
+                self._waiting.discard(waiter)
+            return send_answer(sent, found)
 
     async def _stored(
         self, user_id: int, request: SendRequest, key: str | None

@@ -25,6 +25,7 @@ class ReplyWaiter:
         self._asked = asked
         self._finals: dict[int, StoredReply] = {}
         self._came = asyncio.Event()
+        self._hurried = False
         self._listening = signals.listening(REPLIES, message_id, self._take)
 
     async def __aenter__(self) -> Self:
@@ -33,6 +34,11 @@ class ReplyWaiter:
 
     async def __aexit__(self, *failure: object) -> None:
         await self._listening.__aexit__(*failure)  # type: ignore[arg-type] # as they came
+
+    def hurry(self) -> None:
+        """Wait no longer."""
+        self._hurried = True
+        self._came.set()
 
     async def replies(self, wanted: int | None, seconds: float) -> list[StoredReply]:
         """The current replies: once `wanted` of them (None: all) are final, or after `seconds`.
@@ -49,7 +55,7 @@ class ReplyWaiter:
             await self._something(min(left, _LOOK_AGAIN_SECONDS))
             found = self._all_caught() or await self._read()
             finals = sum(each.is_final for each in found)
-            if left <= 0 or finals >= min(wanted or len(found), len(found)):
+            if left <= 0 or self._hurried or finals >= min(wanted or len(found), len(found)):
                 return found
 
     def _all_caught(self) -> list[StoredReply] | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from webox_chat.limits import STREAMS_PER_USER
@@ -16,6 +16,9 @@ from webox_kit.logs import get_logger
 log = get_logger(__name__)
 
 PING = b": ping\n\n"
+COME_AGAIN = b"retry: 1000\n\n"
+"""This process stops: browsers connect again by themselves, after so many ms."""
+
 PING_SECONDS = 15.0
 MOST_BEHIND = 1_000_000
 """So many code points may come while a viewer does not read; then it is dropped."""
@@ -29,6 +32,12 @@ class StreamService:
     def __init__(self, live: LiveMessages) -> None:
         self._live = live
         self._open: Counter[int] = Counter()
+        self._viewers: set[Viewer] = set()
+
+    def stop(self) -> None:
+        """End all streams: their viewers go on elsewhere."""
+        for viewer in tuple(self._viewers):
+            viewer.stop()
 
     async def open(self, user_id: int, message_id: int, last_event_id: str | None) -> "Viewer":
         """A viewer of the message's stream, from its beginning or after an event; close it.
@@ -45,7 +54,9 @@ class StreamService:
         except BaseException as error:
             await watching.__aexit__(type(error), error, None)
             raise
-        return Viewer(transcript, position, watching)
+        viewer = Viewer(transcript, position, watching, on_close=self._viewers.discard)
+        self._viewers.add(viewer)
+        return viewer
 
     @asynccontextmanager
     async def _watching(self, user_id: int, message_id: int) -> AsyncIterator[Transcript]:
@@ -77,6 +88,8 @@ class Viewer:
         transcript: Transcript,
         position: Position,
         watching: AbstractAsyncContextManager[Transcript],
+        *,
+        on_close: Callable[["Viewer"], None] = lambda _: None,
     ) -> None:
         self._transcript = transcript
         self._position = position
@@ -85,6 +98,8 @@ class Viewer:
         self._sending: asyncio.Timeout | None = None
         self._behind_before = 0
         self._ping_is_due = False
+        self._stopping = False
+        self._on_close = on_close
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
         transcript.watch(self._notice)
@@ -93,7 +108,12 @@ class Viewer:
     def has_seen_all(self) -> bool:
         return not has_more(self._transcript, self._position)
 
+    def stop(self) -> None:
+        self._stopping = True
+        self._changed.set()
+
     async def close(self) -> None:
+        self._on_close(self)
         self._timer.cancel()
         self._transcript.leave(self._notice)
         await self._watching.__aexit__(None, None, None)
@@ -106,6 +126,9 @@ class Viewer:
             for chunk in self._next_chunks():
                 yield chunk
             if self.has_seen_all or self._transcript.is_broken:
+                return
+            if self._stopping:
+                yield COME_AGAIN
                 return
             if self._changed.is_set():
                 # It came while the reader was being waited for: so that it can catch up.
