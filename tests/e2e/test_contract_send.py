@@ -170,6 +170,7 @@ class TestProviders:
             "default_model": "gpt-4-turbo",
             "available": True,
             "reason": None,
+            "circuit": "closed",
             "demo": False,
         }
         assert gemini["available"] is False

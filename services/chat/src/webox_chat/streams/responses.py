@@ -13,9 +13,11 @@ class EventStreamResponse(StreamingResponse):
 
     media_type = EVENT_STREAM
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, status_code: int = 200) -> None:
         super().__init__(
-            viewer.chunks(), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+            viewer.chunks(),
+            status_code,
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
         self._viewer = viewer
 
