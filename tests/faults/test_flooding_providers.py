@@ -1,6 +1,7 @@
 """F21: a provider that sends far more than anybody wants."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -23,8 +24,7 @@ class Peak:
         self._processes = [main, *main.children(recursive=True)]
         for each in self._processes:
             # 5 resets the kernel's own record of the peak.
-            with open(f"/proc/{each.pid}/clear_refs", "w", encoding="ascii") as file:
-                file.write("5")
+            Path(f"/proc/{each.pid}/clear_refs").write_text("5", encoding="ascii")
         self._before = self._now()
 
     def grown(self) -> int:
@@ -36,8 +36,8 @@ class Peak:
 
 
 def _peak(process: psutil.Process) -> int:
-    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-        [line] = [line for line in file if line.startswith("VmHWM:")]
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) * 1024
 
 
