@@ -2,9 +2,10 @@
 
 import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -53,10 +54,17 @@ class User:
 
     @asynccontextmanager
     async def watching(
-        self, path: str, body: Any = None, *, after: str | None = None
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        after: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncIterator[Watching]:
         """The stream that is answered: to a POST of `body`, or to a GET, from `after` on."""
-        headers = {"Accept": EVENT_STREAM} | ({"Last-Event-ID": after} if after else {})
+        headers = {"Accept": EVENT_STREAM, **headers}
+        if after:
+            headers["Last-Event-ID"] = after
         method = "GET" if body is None else "POST"
         async with self.http.stream(method, path, json=body, headers=headers) as response:
             if response.status_code != 200:
