@@ -40,6 +40,8 @@ async def streamed(
 @router.get(
     "/messages/{message_id}/stream",
     summary="Watch a message's replies come in, from the beginning or after an event",
+    # FastAPI looks for it in the response class else, and this one takes none.
+    status_code=200,
     response_class=EventStreamResponse,
     responses={
         200: {"content": STREAM},
