@@ -4,7 +4,7 @@ Schemathesis makes the requests from the document, valid ones and others, and co
 with it: their status, their content type, their headers, and their content.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from webox_stack import Stack, User
+from webox_stack import Stack, User, registered
 
 CHAT = "/api/chat/"
 # These belong to other services.
@@ -51,7 +51,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 30
+EXAMPLES = 16
 # The same ones at every run, and none kept: whoever breaks a route sees it, and nobody else.
 BOUNDED = settings(
     max_examples=EXAMPLES,
@@ -86,19 +86,32 @@ def test_every_route_of_chat_is_tried(document: dict[str, Any]) -> None:
     assert sorted(declared) == sorted(ROUTES)
 
 
+@pytest.fixture(scope="module")
+async def one_user(webox: Stack) -> AsyncIterator[User]:
+    """One for all routes, with a conversation for each: making users is slow on purpose."""
+    async with registered(webox.url) as user:
+        yield user
+
+
 @pytest.fixture
-async def session(user: User) -> AsyncIterator[requests.Session]:
+def session(one_user: User) -> Iterator[requests.Session]:
     with requests.Session() as session:
-        session.headers["Authorization"] = f"Bearer {user.token}"
+        session.headers["Authorization"] = f"Bearer {one_user.token}"
         yield session
 
 
 @pytest.fixture
-async def existing(user: User) -> dict[str, Any]:
+async def existing(one_user: User, route: str) -> dict[str, Any]:
     """What the paths can name: a conversation of the user's with a tag, its message and reply."""
-    sent = await user.send("Bonjour", selected_providers=["GPT-4", "Claude"])
+    if route.endswith("/cancel"):
+        unfinished = {"selected_models": {"GPT-4": "hang_headers"}, "wait": {"seconds": 0}}
+        sent = await one_user.send(
+            "Bonjour", expect=202, selected_providers=["GPT-4"], **unfinished
+        )
+    else:
+        sent = await one_user.send("Bonjour", selected_providers=["GPT-4", "Claude"])
     conversation = sent["conversation_id"]
-    await user.post(f"/api/chat/conversations/{conversation}/tags", {"tag": "été"})
+    await one_user.post(f"/api/chat/conversations/{conversation}/tags", {"tag": "été"})
     return {
         "conversation_id": conversation,
         "message_id": sent["message_id"],
@@ -130,9 +143,9 @@ def test_answers_are_as_declared(
     def try_it(data: st.DataObject) -> None:
         case = data.draw(cases)
         hasten(case, plain=data.draw(st.booleans()))
-        if route in STREAMING and data.draw(st.booleans()):
-            case.headers["Accept"] = "text/event-stream"
-        response = case.call(session=session)
+        streamed = route in STREAMING and data.draw(st.booleans())
+        accept = {"Accept": "text/event-stream"} if streamed else {}
+        response = case.call(session=session, headers=accept)
         statuses.add(response.status_code)
         assert response.status_code < 500 or is_declared(response), response.text
         case.validate_response(response, checks=CHECKS)
