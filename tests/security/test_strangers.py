@@ -13,9 +13,14 @@ PUBLIC = {"/api/auth/login", "/api/auth/register"}
 BODIES: dict[str, dict[str, Any]] = {
     "patch /api/chat/conversations/{conversation_id}": {"title": "Stolen"},
     "post /api/chat/conversations/{conversation_id}/tags": {"tag": "stolen"},
+    "patch /api/chat/messages/{message_id}": {"message": "Stolen"},
 }
 # An id of the right form that nobody has.
-NOBODYS = {"export_id": "01a20478-8cb8-7225-b23c-a9938cab904e", "tag": "private"}
+NOBODYS = {
+    "export_id": "01a20478-8cb8-7225-b23c-a9938cab904e",
+    "tag": "private",
+    "provider": "GPT-4",
+}
 CANARY = "canari-7f3a91"
 
 
@@ -52,6 +57,7 @@ async def owner(webox: Stack) -> AsyncIterator[Owner]:
             {
                 "conversation_id": str(conversation),
                 "message_id": str(sent["message_id"]),
+                "provider": "GPT-4",
                 "tag": "private",
                 "export_id": job["id"],
                 "notification_id": notification,
@@ -87,7 +93,7 @@ async def test_anothers_ids_are_answered_like_those_that_do_not_exist(
     stranger = await make_user()
     before = await everything_of(owner.user)
     with_ids = [(method, path) for method, path in routes if re.search(r"_id\}", path)]
-    assert len(with_ids) >= 12
+    assert len(with_ids) >= 18
     for method, path in with_ids:
         body = BODIES.get(f"{method} {path}")
         for who in (stranger, admin):
