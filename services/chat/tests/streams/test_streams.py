@@ -1,7 +1,6 @@
 """Streams of a message's replies: sent, attached to, resumed."""
 
 import asyncio
-import itertools
 
 import pytest
 
@@ -204,7 +203,7 @@ class TestResuming:
 
 
 async def _some(events, number):
-    for _, event in zip(range(number), itertools.repeat(None), strict=False):
+    for _ in range(number):
         try:
             async with asyncio.timeout(0.05):
                 event = await anext(events)
