@@ -72,11 +72,18 @@ async def admin(webox: Stack) -> AsyncIterator[User]:
 
 
 @pytest.fixture
-async def make_user(webox: Stack) -> AsyncIterator[MakeUser]:
-    async with AsyncExitStack() as users:
+def users() -> list[User]:
+    """Those that this test made."""
+    return []
+
+
+@pytest.fixture
+async def make_user(webox: Stack, users: list[User]) -> AsyncIterator[MakeUser]:
+    async with AsyncExitStack() as stack:
 
         async def make() -> User:
-            return await users.enter_async_context(registered(webox.url))
+            users.append(await stack.enter_async_context(registered(webox.url)))
+            return users[-1]
 
         yield make
 

@@ -5,15 +5,19 @@ from itertools import count
 
 import httpx
 import pytest
-from webox_stack import Stack, opened
+from webox_stack import Checker, Stack, User, opened
 from webox_stack.waiting import eventually
 
 _numbers = count(1)
 
 
 @pytest.fixture
-def healthy(webox: Stack) -> Callable[[], Awaitable[None]]:
-    """Waits until every program is up, anew if it was killed, and everything can be served."""
+def healthy(webox: Stack, users: list[User]) -> Callable[[], Awaitable[None]]:
+    """Waits until every program is up, anew if it was killed, and everything can be served.
+
+    Then, once quiet, all that was promised to this test's users has to hold.
+    """
+    checker = Checker(webox)
 
     async def wait() -> None:
         async def all_ready() -> None:
@@ -23,6 +27,7 @@ def healthy(webox: Stack) -> Callable[[], Awaitable[None]]:
             assert set((await readiness(webox)).values()) == {"ok"}
 
         await eventually(all_ready, seconds=60)
+        await checker.check(users)
 
     return wait
 

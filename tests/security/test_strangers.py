@@ -16,7 +16,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "patch /api/chat/messages/{message_id}": {"message": "Stolen"},
 }
 # An id of the right form that nobody has.
-NOBODYS = {"export_id": "01a20478-8cb8-7225-b23c-a9938cab904e", "tag": "private", "provider": "GPT-4"}
+NOBODYS = {
+    "export_id": "01a20478-8cb8-7225-b23c-a9938cab904e",
+    "tag": "private",
+    "provider": "GPT-4",
+}
 CANARY = "canari-7f3a91"
 
 
@@ -53,8 +57,8 @@ async def owner(webox: Stack) -> AsyncIterator[Owner]:
             {
                 "conversation_id": str(conversation),
                 "message_id": str(sent["message_id"]),
-                "tag": "private",
                 "provider": "GPT-4",
+                "tag": "private",
                 "name": "private",
                 "export_id": job["id"],
                 "notification_id": notification,

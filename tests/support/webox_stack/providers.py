@@ -4,6 +4,8 @@ from pathlib import Path
 
 PROVIDERS = ("GPT-4", "Claude", "Mistral", "DeepSeek")
 PROVIDER_KEY = "sk-canary-4f1d0c2e9b7a"
+FIRST_TOKEN_SECONDS = 4.0
+IDLE_SECONDS = 2.0
 KEY_VARIABLE = "WEBOX_TEST_PROVIDER_KEY"
 
 REGISTRY = """\
@@ -33,12 +35,14 @@ default_model = "mistral-large"
 extra_models = true
 allow_private = true
 
+# The one that is soon given up.
 [providers."DeepSeek"]
 protocol = "openai"
 base_url = "{url}/v1"
 default_model = "deepseek-chat"
 extra_models = true
 allow_private = true
+timeouts = {{ connect = 2, first_token = {first_token:g}, idle = {idle:g}, total = 60 }}
 
 [providers."Gemini"]
 protocol = "openai"
@@ -52,5 +56,11 @@ allow_private = true
 def write_registry(folder: Path, double_url: str) -> dict[str, str]:
     """Writes the registry's file; what the environment needs for it to be used."""
     file = folder / "providers.toml"
-    file.write_text(REGISTRY.format(url=double_url, key_variable=KEY_VARIABLE), encoding="utf-8")
+    registry = REGISTRY.format(
+        url=double_url,
+        key_variable=KEY_VARIABLE,
+        first_token=FIRST_TOKEN_SECONDS,
+        idle=IDLE_SECONDS,
+    )
+    file.write_text(registry, encoding="utf-8")
     return {"WEBOX_PROVIDERS_FILE": str(file), KEY_VARIABLE: PROVIDER_KEY}

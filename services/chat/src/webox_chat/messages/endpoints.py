@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from webox_chat.bodies import problem
 from webox_chat.messages.schemas import EditRequest, MessageId, SendAnswer, SendRequest
 from webox_chat.messages.service import MessageService
 from webox_chat.streams.endpoints import STREAM, Streams, streamed
@@ -33,11 +34,11 @@ _SEND_ANSWERS: dict[int | str, dict[str, Any]] = {
         "model": SendAnswer,
         "description": "Not all replies are final yet; `Location` has the message.",
     },
-    429: {"description": "Too many of the user's replies are unfinished, or streams open"},
-    502: {"description": "Every provider failed: a problem with the answer's fields as members"},
+    429: problem("Too many of the user's replies are unfinished, or streams open"),
+    502: problem("Every provider failed: a problem with the answer's fields as members"),
 }
 _ONCE_ANSWERS: dict[int | str, dict[str, Any]] = {
-    409: {"description": "The Idempotency-Key was used for another request"}
+    409: problem("The Idempotency-Key was used for another request")
 }
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
+from webox_chat.bodies import problem
 from webox_chat.messages.schemas import (
     MessageId,
     ReplyDetail,
@@ -30,11 +31,11 @@ AskedProvider = Annotated[
 ]
 
 _FINAL: dict[int | str, dict[str, Any]] = {
-    409: {"description": "Final already; the problem holds what it is"}
+    409: problem("Final already; the problem holds what it is")
 }
 _NOT_FINAL: dict[int | str, dict[str, Any]] = {
-    409: {"description": "Not final yet; the problem's `reply` is what it is"},
-    429: {"description": "Too many of the user's replies are unfinished"},
+    409: problem("Not final yet; the problem's `reply` is what it is"),
+    429: problem("Too many of the user's replies are unfinished"),
 }
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from webox_chat.bodies import problem
 from webox_chat.messages.schemas import MessageId
 from webox_chat.streams.responses import EVENT_STREAM, EventStreamResponse
 from webox_chat.streams.service import StreamService
@@ -15,9 +16,14 @@ router = APIRouter(prefix="/api/chat", tags=["Messages"], responses=PROBLEMS)
 STREAM: dict[str, Any] = {
     EVENT_STREAM: {
         "schema": {
-            "type": "string",
-            "description": "Server-sent events `message`, `delta`, `reset`, `reply`, `error`, "
-            "`done`; each has an id that `Last-Event-ID` takes.",
+            "type": "object",
+            "description": "Of each server-sent event. `Last-Event-ID` takes its id.",
+            "required": ["id", "event", "data"],
+            "properties": {
+                "id": {"type": "string"},
+                "event": {"enum": ["message", "delta", "reset", "reply", "error", "done"]},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
         }
     }
 }
@@ -40,11 +46,13 @@ async def streamed(
 @router.get(
     "/messages/{message_id}/stream",
     summary="Watch a message's replies come in, from the beginning or after an event",
+    # FastAPI looks for it in the response class else, and this one takes none.
+    status_code=200,
     response_class=EventStreamResponse,
     responses={
         200: {"content": STREAM},
         204: {"description": "`Last-Event-ID` is the stream's last event: there is no more"},
-        429: {"description": "Too many of the user's streams are open"},
+        429: problem("Too many of the user's streams are open"),
     },
 )
 async def watch_message(

@@ -173,11 +173,11 @@ class Viewer:
             self._sending.reschedule(0)
 
     def _behind(self) -> int:
+        """In code points; replies that came by a retry count before it is told of them."""
         told = self._position.told
         return sum(
-            len(reply.text) - told[reply.id].offset
+            len(reply.text) - (told[reply.id].offset if reply.id in told else 0)
             for reply in self._transcript.replies.values()
-            if reply.id in told
         )
 
 
