@@ -81,10 +81,10 @@ class Signals:
         channel = signal_channel(self._redis, topic, key)
         takers = self._listeners[channel]
         takers.append(take)
-        if len(takers) == 1:
-            self._confirmed[channel] = asyncio.Event()
-            await self._command("SUBSCRIBE", channel)
         try:
+            if len(takers) == 1:
+                self._confirmed[channel] = asyncio.Event()
+                await self._command("SUBSCRIBE", channel)
             yield
         finally:
             takers.remove(take)
@@ -150,7 +150,11 @@ class Signals:
 
     def _tell(self, channel: bytes, payload: bytes | None) -> None:
         for take in tuple(self._listeners.get(channel, ())):
-            take(payload)
+            try:
+                take(payload)
+            except Exception:
+                # Of what one cannot take, e.g. another version's, nobody else is to go deaf.
+                log.exception("a signal could not be taken")
 
     async def _ping_for_ever(self) -> None:
         while True:
