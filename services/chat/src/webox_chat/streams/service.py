@@ -173,7 +173,9 @@ class Viewer:
         self._changed.set()
         if self._sending is not None and self._behind() - self._behind_before > MOST_BEHIND:
             log.info("a slow reader of a stream was dropped", message=self._transcript.message.id)
+            # Once only: a timeout that is about to strike refuses to be set again.
             self._sending.reschedule(0)
+            self._sending = None
 
     def _behind(self) -> int:
         told = self._position.told
