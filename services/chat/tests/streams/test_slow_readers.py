@@ -100,6 +100,19 @@ class TestBetweenTwoEvents:
         assert named(events) == ["message", "delta", "reply", "message", "delta", "reply", "done"]
 
 
+class TestWhatIsFinal:
+    def test_a_look_into_sql_that_began_before_does_not_take_it_back(self, transcript):
+        transcript.take_stored([done("text")])
+        transcript.take_stored([stored()])
+        assert transcript.is_final
+        assert named(events_of(transcript, Position.at_start(1)))[-1] == "done"
+
+    def test_a_frame_that_comes_late_does_not_bring_back_what_was_superseded(self, transcript):
+        transcript.take_stored([done("text", superseded_by=3), done("again", id=3)])
+        transcript.take_stored([done("text")])
+        assert [each.id for each in transcript.current] == [3]
+
+
 async def test_a_reader_that_is_too_slow_is_dropped_whatever_comes_until_it_is_gone(transcript):
     class Watching:
         async def __aexit__(self, *_):
