@@ -113,6 +113,17 @@ class TestSignals:
         await send_signal(client, "reply", 1)
         await client.aclose()
 
+    async def test_a_frozen_redis_takes_no_signal_and_little_time(
+        self, redis_proxy: Proxy, proxied_redis_url: str
+    ) -> None:
+        client = connect(proxied_redis_url)
+        await send_signal(client, "reply", 1)
+        redis_proxy.freeze()
+        async with asyncio.timeout(2):
+            await send_signal(client, "reply", 1)
+        redis_proxy.thaw()
+        await client.aclose()
+
     async def test_listening_goes_on_when_redis_is_back(
         self, redis: Redis, redis_proxy: Proxy, proxied_redis_url: str
     ) -> None:

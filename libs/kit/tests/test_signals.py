@@ -66,6 +66,23 @@ class TestExpecting:
             assert await signal.wait(0.05) is False
 
 
+class TestWhatCannotBeTaken:
+    async def test_the_others_hear_it_and_what_comes_after(
+        self, signals: Signals, redis: Redis, topic: str
+    ) -> None:
+        def stumble(_: bytes | None) -> None:
+            raise ValueError("another version's")
+
+        async with (
+            signals.listening(topic, 1, stumble),
+            signals.expect(topic, 1) as other,
+        ):
+            assert await signals.confirmed(topic, 1)
+            for _ in range(2):
+                await send_signal(redis, topic, 1)
+                assert await other.wait(2) is True
+
+
 class TestDatabases:
     async def test_another_database_of_the_same_redis_is_not_heard(
         self, signals: Signals, redis: Redis, topic: str

@@ -24,6 +24,8 @@ Take = Callable[[bytes | None], None]
 
 _RECONNECT_SECONDS = 0.5
 _CONFIRM_SECONDS = 1.0
+# Nobody waits longer for a frozen Redis in order to hint.
+_SEND_SECONDS = 1.0
 # A connection on which not even a ping has come back for so long is half open.
 _PING_SECONDS = 10.0
 
@@ -42,11 +44,11 @@ async def send_signal(redis: Redis, topic: str, key: object, payload: bytes = b"
 async def send_signals(redis: Redis, topic: str, payloads: Mapping[Any, bytes]) -> None:
     """The same for several keys, in one round trip."""
     try:
-        async with redis.pipeline(transaction=False) as pipeline:
+        async with asyncio.timeout(_SEND_SECONDS), redis.pipeline(transaction=False) as pipeline:
             for key, payload in payloads.items():
                 pipeline.publish(signal_channel(redis, topic, key), payload)
             await pipeline.execute()
-    except RedisError as error:
+    except (RedisError, OSError) as error:
         log.warning("signal not sent", topic=topic, error=type(error).__name__)
 
 
@@ -81,10 +83,10 @@ class Signals:
         channel = signal_channel(self._redis, topic, key)
         takers = self._listeners[channel]
         takers.append(take)
-        if len(takers) == 1:
-            self._confirmed[channel] = asyncio.Event()
-            await self._command("SUBSCRIBE", channel)
         try:
+            if len(takers) == 1:
+                self._confirmed[channel] = asyncio.Event()
+                await self._command("SUBSCRIBE", channel)
             yield
         finally:
             takers.remove(take)
@@ -150,7 +152,11 @@ class Signals:
 
     def _tell(self, channel: bytes, payload: bytes | None) -> None:
         for take in tuple(self._listeners.get(channel, ())):
-            take(payload)
+            try:
+                take(payload)
+            except Exception:
+                # Of what one cannot take, e.g. another version's, nobody else is to go deaf.
+                log.exception("a signal could not be taken")
 
     async def _ping_for_ever(self) -> None:
         while True:

@@ -6,11 +6,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 
+from webox_chat.live.publisher import TextPublisher
 from webox_chat.main import create_app
 from webox_chat.models import reply, usage_ledger
+from webox_chat.providers import Finished, TextDelta
 from webox_chat.replies import finals
 from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.schemas import Final, Lease
+from webox_chat.replies.service import FanOut
 from webox_chat.settings import ChatSettings
 from webox_kit.database import Database
 from webox_kit.event_tables import outbox
@@ -148,3 +151,39 @@ async def test_finals_of_a_batch_commit_with_ledger_and_events(database):
     }
     assert sum(b'"chat.reply_finished"' in event for event in events) == 2
     assert not any(b"too slow" in event or b'"text"' in event for event in events)
+
+
+async def test_a_reply_that_comes_back_to_the_worker_that_lost_it_ends_once(database):
+    """As after an outage of the database that is longer than a lease."""
+    calls = asyncio.Queue()
+
+    class Slow:
+        async def ask(self, _provider, _request):
+            may_end = asyncio.Event()
+            await calls.put(may_end)
+            await may_end.wait()
+            yield TextDelta("text")
+            yield Finished("stop", 1, 1)
+
+    async def both_asked():
+        return [await calls.get(), await calls.get()]
+
+    async with (
+        TextPublisher(database.redis) as texts,
+        finals.FinalWriter(database, database.redis) as writer,
+    ):
+        fan_out = FanOut(
+            database, Slow(), lambda *_: None, texts, writer, lease=LEASE, renew_seconds=30
+        )
+        lost = asyncio.create_task(fan_out.run(database.message_id))
+        may_end = await both_asked()
+        await expire_leases(database)
+        again = asyncio.create_task(fan_out.run(database.message_id))
+        may_end_later = await both_asked()
+        for each in may_end:
+            each.set()
+        await lost
+        for each in may_end_later:
+            each.set()
+        await again
+    assert [(row.status, row.attempt) for row in await rows(database)] == [("done", 2)] * 2

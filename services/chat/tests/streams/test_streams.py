@@ -146,6 +146,11 @@ class TestAttaching:
                 assert eleventh.response.status_code == 429
                 assert "10 streams" in eleventh.response.json()["detail"]
                 assert eleventh.response.headers["retry-after"]
+            # Nor is a message stored whose sender is told to try again.
+            async with chat.send_streaming("refused") as refused:
+                assert refused.response.status_code == 429
+            listed = (await chat.get("/api/chat/conversations")).json()["conversations"]
+            assert [each["title"] for each in listed] == ["Bonjour"]
             await open_ones.pop().__aexit__(None, None, None)
             async with asyncio.timeout(5):
                 while True:

@@ -52,9 +52,9 @@ async def send_finals(redis: Redis, by_message: Mapping[int, Sequence[StoredRepl
     await send_signals(redis, REPLIES, payloads)
 
 
-async def send_changed(redis: Redis, message_id: int) -> None:
-    """Tell who waits for a message to look into SQL."""
-    await send_signal(redis, REPLIES, message_id)
+async def send_changed(redis: Redis, *message_ids: int) -> None:
+    """Tell who waits for these messages to look into SQL."""
+    await send_signals(redis, REPLIES, dict.fromkeys(message_ids, b""))
 
 
 def decoded_finals(payload: bytes) -> list[StoredReply]:

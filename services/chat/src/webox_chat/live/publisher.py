@@ -30,10 +30,14 @@ class Growing(Protocol):
 
 @dataclass(slots=True)
 class _Audience:
-    """Of one message: its replies here, how much of each was passed on, and whether to go on."""
+    """Of one message: its replies here, how much of each was passed on, and whether to go on.
+
+    `shows` counts how often somebody began to watch.
+    """
 
     passed_on: dict[Growing, int] = field(default_factory=dict)
     watched: bool = True
+    shows: int = 0
 
 
 class TextPublisher:
@@ -82,6 +86,7 @@ class TextPublisher:
         if audience is None:
             return
         audience.watched = True
+        audience.shows += 1
         for reply in audience.passed_on:
             audience.passed_on[reply] = 0
             self._grown[reply] = None
@@ -101,15 +106,18 @@ class TextPublisher:
         for reply in self._grown:
             pieces[reply.message_id].append(self._next_piece(reply))
         self._grown.clear()
+        audiences = [self._audiences[message_id] for message_id in pieces]
+        shows = [audience.shows for audience in audiences]
         async with self._redis.pipeline(transaction=False) as pipeline:
             for message_id, of_message in pieces.items():
                 pipeline.publish(
                     signal_channel(self._redis, TEXT, message_id), encoded_pieces(of_message)
                 )
             watching = await pipeline.execute()
-        for message_id, viewers in zip(pieces, watching, strict=True):
-            if not viewers and message_id in self._audiences:
-                self._audiences[message_id].watched = False
+        for audience, before, viewers in zip(audiences, shows, watching, strict=True):
+            # Who began to watch meanwhile was not counted.
+            if not viewers and audience.shows == before:
+                audience.watched = False
 
     def _next_piece(self, reply: Growing) -> TextPiece:
         passed_on = self._audiences[reply.message_id].passed_on

@@ -38,7 +38,13 @@ class LiveReply:
         return True
 
     def take_stored(self, stored: StoredReply) -> None:
-        """What SQL says now: all there is to say, once it is final."""
+        """What SQL said a moment ago: all there is to say, once it is final."""
+        if self.is_final:
+            # A look into SQL may have begun before the end that came by a frame, and a frame may
+            # come after a look that has seen the reply superseded.
+            if self.stored.superseded_by is None:
+                self.stored = replace(self.stored, superseded_by=stored.superseded_by)
+            return
         if stored.is_final and (
             stored.attempt != self.attempt or len(stored.content) != len(self.text)
         ):

@@ -1,5 +1,6 @@
 """The HTTP door of sending, and of messages: one answer when it is there, or a stream."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -7,8 +8,8 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from webox_chat.bodies import problem
 from webox_chat.messages.schemas import EditRequest, MessageId, SendAnswer, SendRequest
 from webox_chat.messages.service import MessageService
-from webox_chat.streams.endpoints import STREAM, Streams, streamed
-from webox_chat.streams.responses import wants_events
+from webox_chat.streams.endpoints import STREAM, Streams
+from webox_chat.streams.responses import EventStreamResponse, wants_events
 from webox_kit.app import PROBLEMS
 from webox_kit.errors import UpstreamError
 from webox_kit.identity import CurrentUser
@@ -57,8 +58,8 @@ async def send_message(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     if wants_events(accept):
-        sent = await messages.begin(user.user_id, body, idempotency_key)
-        return await streamed(streams, user.user_id, sent.id)
+        begin = partial(messages.begin, user.user_id, body, idempotency_key)
+        return EventStreamResponse(await streams.open_new(user.user_id, begin))
     return _answered(await messages.send(user.user_id, body, idempotency_key))
 
 
@@ -82,8 +83,8 @@ async def edit_message(
     accept: Accept = None,
 ) -> Response:
     if wants_events(accept):
-        sent = await messages.begin_edit(user.user_id, message_id, body)
-        return await streamed(streams, user.user_id, sent.id)
+        begin = partial(messages.begin_edit, user.user_id, message_id, body)
+        return EventStreamResponse(await streams.open_new(user.user_id, begin))
     return _answered(await messages.edit(user.user_id, message_id, body))
 
 

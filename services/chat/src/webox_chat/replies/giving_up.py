@@ -47,5 +47,4 @@ async def tell_given_up(redis: Redis, given_up: Sequence[GivenUp]) -> None:
     if not given_up:
         return
     await call_workers(redis, WorkerCall(cancel=tuple(each.reply_id for each in given_up)))
-    for message_id in {each.message_id for each in given_up}:
-        await send_changed(redis, message_id)
+    await send_changed(redis, *{each.message_id for each in given_up})

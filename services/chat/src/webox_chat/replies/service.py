@@ -136,11 +136,15 @@ class FanOut:
             return
         with self._finals.expecting(claim), self._texts.publishing(exchange):
             asking = Asking(exchange, asyncio.create_task(self._asked(exchange, question)))
+            if earlier := self._asking.get(claim.reply_id):
+                # Its lease ran out while it could not be renewed, and it came back to us.
+                earlier.stop(Stop.LOST)
             self._asking[claim.reply_id] = asking
             try:
                 final = await asking.final()
             finally:
-                del self._asking[claim.reply_id]
+                if self._asking.get(claim.reply_id) is asking:
+                    del self._asking[claim.reply_id]
         if final is not None and not await self._finals.write(final):
             log.warning("a reply belonged to somebody else by now", reply=claim.reply_id)
 

@@ -37,12 +37,6 @@ async def stream_service(request: Request) -> StreamService:
 Streams = Annotated[StreamService, Depends(stream_service)]
 
 
-async def streamed(
-    streams: StreamService, user_id: int, message_id: int, last_event_id: str | None = None
-) -> EventStreamResponse:
-    return EventStreamResponse(await streams.open(user_id, message_id, last_event_id))
-
-
 @router.get(
     "/messages/{message_id}/stream",
     summary="Watch a message's replies come in, from the beginning or after an event",
@@ -61,5 +55,5 @@ async def watch_message(
     message_id: MessageId,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    answer = await streamed(streams, user.user_id, message_id, last_event_id)
+    answer = EventStreamResponse(await streams.open(user.user_id, message_id, last_event_id))
     return answer if await answer.has_more() else Response(status_code=204)

@@ -23,7 +23,7 @@ def next_events(transcript: Transcript, position: Position) -> Iterator[bytes]:
         reply = transcript.replies.get(reply_id)
         if reply is not None and not told.ended:
             yield from _of_reply(reply, told, position)
-    if transcript.is_final and not position.done and _all_told(position):
+    if transcript.is_final and not position.done and _all_told(transcript, position):
         position.done = True
         yield _event(position, "done", _answer(transcript).model_dump(mode="json"))
 
@@ -60,12 +60,14 @@ def _message(transcript: Transcript, position: Position) -> Iterator[bytes]:
 
 def _of_reply(reply: LiveReply, told: Told, position: Position) -> Iterator[bytes]:
     named = {"provider": reply.stored.provider, "reply_id": reply.id}
-    if told.attempt != reply.attempt:
-        shown = told.offset > 0
-        told.attempt, told.offset = reply.attempt, 0
-        if shown:
-            yield _event(position, "reset", named)
-    while told.offset < len(reply.text):
+    # Its reader may be slow: between two events another attempt may have begun, or ended.
+    while told.attempt != reply.attempt or told.offset < len(reply.text):
+        if told.attempt != reply.attempt:
+            shown = told.offset > 0
+            told.attempt, told.offset = reply.attempt, 0
+            if shown:
+                yield _event(position, "reset", named)
+            continue
         offset = told.offset
         text = reply.text.since(offset, MOST_TEXT)
         told.offset += len(text)
@@ -94,8 +96,9 @@ def _knows_all(transcript: Transcript, position: Position) -> bool:
     return all(each.id in position.told for each in transcript.current)
 
 
-def _all_told(position: Position) -> bool:
-    return all(told.ended for told in position.told.values())
+def _all_told(transcript: Transcript, position: Position) -> bool:
+    """Not while there is a reply that came after the last `message`."""
+    return _knows_all(transcript, position) and all(t.ended for t in position.told.values())
 
 
 def _event(position: Position, name: str, data: object) -> bytes:

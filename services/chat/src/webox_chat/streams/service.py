@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from webox_chat.limits import STREAMS_PER_USER
 from webox_chat.live.service import LiveMessages
 from webox_chat.live.transcript import Transcript
+from webox_chat.messages.stored import StoredMessage
 from webox_chat.streams.events import has_more, next_events
 from webox_chat.streams.positions import Position
 from webox_kit.errors import TooManyRequestsError
@@ -47,7 +48,30 @@ class StreamService:
             BadRequestError: the stream never had such an event.
             TooManyRequestsError: the user has as many streams open as are allowed.
         """
-        watching = self._watching(user_id, message_id)
+
+        async def known() -> int:
+            return message_id
+
+        return await self._opened(user_id, known, last_event_id)
+
+    async def open_new(
+        self, user_id: int, begin: Callable[[], Awaitable[StoredMessage]]
+    ) -> "Viewer":
+        """A viewer of the message that `begin` stores; nothing is stored if it is refused.
+
+        Raises:
+            TooManyRequestsError: the user has as many streams open as are allowed.
+        """
+
+        async def begun() -> int:
+            return (await begin()).id
+
+        return await self._opened(user_id, begun, None)
+
+    async def _opened(
+        self, user_id: int, message: Callable[[], Awaitable[int]], last_event_id: str | None
+    ) -> "Viewer":
+        watching = self._watching(user_id, message)
         transcript = await watching.__aenter__()
         try:
             position = _position(transcript, last_event_id)
@@ -59,9 +83,11 @@ class StreamService:
         return viewer
 
     @asynccontextmanager
-    async def _watching(self, user_id: int, message_id: int) -> AsyncIterator[Transcript]:
+    async def _watching(
+        self, user_id: int, message: Callable[[], Awaitable[int]]
+    ) -> AsyncIterator[Transcript]:
         with self._counted(user_id):
-            async with self._live.watching(user_id, message_id) as transcript:
+            async with self._live.watching(user_id, await message()) as transcript:
                 yield transcript
 
     @contextmanager
@@ -170,7 +196,9 @@ class Viewer:
         self._changed.set()
         if self._sending is not None and self._behind() - self._behind_before > MOST_BEHIND:
             log.info("a slow reader of a stream was dropped", message=self._transcript.message.id)
+            # Once only: a timeout that is about to strike refuses to be set again.
             self._sending.reschedule(0)
+            self._sending = None
 
     def _behind(self) -> int:
         """In code points; replies that came by a retry count before it is told of them."""
