@@ -114,7 +114,10 @@ class TestUser:
             {"scopes": ["everything"]},
             {"scopes": ...},
         ],
-        ids=str,
+        # By name and type only: processes that share the tests have to agree on them.
+        ids=lambda claim: "-".join(
+            f"{name}-{type(value).__name__}" for name, value in claim.items()
+        ),
     )
     def test_not_with_a_wrong_claim(
         self, keys: Keys, verifier: AssertionVerifier, changes: dict[str, Any]

@@ -22,6 +22,7 @@ log = get_logger(__name__)
 Take = Callable[[bytes | None], None]
 """Takes what was sent to a channel; None after a gap in which something may have been."""
 
+_CONNECT_SECONDS = 3.0
 _RECONNECT_SECONDS = 0.5
 _CONFIRM_SECONDS = 1.0
 # Nobody waits longer for a frozen Redis in order to hint.
@@ -123,13 +124,15 @@ class Signals:
 
     async def _listen(self) -> None:
         pool: Any = self._redis.connection_pool
-        connection: Any = await pool.get_connection()
+        # A server that accepts and says nothing would hold it up for ever.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            connection: Any = await pool.get_connection()
         try:
-            channels = list(self._listeners)
+            # Whoever comes from here on subscribes by itself, after these.
+            self._connection, channels = connection, list(self._listeners)
             # A subscription to nothing would end; nobody sends to this one.
             idle = signal_channel(self._redis, "", "")
             await connection.send_command("SUBSCRIBE", idle, *channels)
-            self._connection = connection
             for channel in channels:
                 self._tell(channel, None)
             while True:

@@ -30,7 +30,7 @@ def connect(url: str) -> Redis:
         url,
         socket_timeout=3,
         socket_connect_timeout=3,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        retry=_brief_retry(),
         retry_on_error=[RedisConnectionError],
     )
 
@@ -41,5 +41,14 @@ def connect_blocking(url: str) -> Redis:
     `health_check_interval` is what notices a connection that is half open.
     """
     return Redis.from_url(
-        url, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
+        url,
+        socket_timeout=None,
+        socket_connect_timeout=3,
+        health_check_interval=10,
+        retry=_brief_retry(),
     )
+
+
+def _brief_retry() -> Retry:
+    """redis-py's own waits up to 10 s between tries; whoever loses a connection tries again."""
+    return Retry(ExponentialBackoff(cap=0.2, base=0.02), 2)

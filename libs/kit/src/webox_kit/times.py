@@ -19,9 +19,12 @@ Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_use
 """A date of a response."""
 
 
+_NO_PLACES = frozenset({"Factory", "localtime"})
+
+
 def is_time_zone(name: str) -> bool:
     """Whether `name` is an IANA time zone, e.g. `Europe/Paris`. Case matters."""
-    return name in _time_zones()
+    return name in _time_zones() and name not in _NO_PLACES
 
 
 def zone_of(name: str | None) -> tzinfo:

@@ -194,7 +194,9 @@ class TestMoney:
     async def test_a_thread_counts_with_what_was_said_before(self, chat, set_own):
         await set_own(chat)
         sent = (await send(chat, message="y" * 300)).json()
-        await set_own(chat, monthly_spend=HELD)
+        while not (before := await spent(chat)):
+            pass
+        await set_own(chat, monthly_spend=before + HELD)
         again = await send(chat, conversation_id=sent["conversation_id"])
         assert again.status_code == 429, "the thread is longer than the question"
         assert (await send(chat)).status_code == 200

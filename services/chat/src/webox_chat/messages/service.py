@@ -141,6 +141,21 @@ class MessageService:
         choices = await self._chooser.choose(
             user_id, request.selected_providers, request.selected_models
         )
+        try:
+            return await self._stored_anew(user_id, request, choices, once)
+        except TooManyRequestsError:
+            # Of several at once with one key, another may have taken the last of the budget.
+            if once and (before := await self._messages.sent_before(user_id, once.key)):
+                return await self._repeated(user_id, once, before), None
+            raise
+
+    async def _stored_anew(
+        self,
+        user_id: int,
+        request: SendRequest,
+        choices: list[ProviderChoice],
+        once: Once | None,
+    ) -> tuple[StoredMessage, int | None]:
         asking = _asking(request)
         async with self._budgets.reserving(
             user_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from redis.asyncio import Redis
 
@@ -17,7 +18,7 @@ from webox_chat.messages.stored import ProviderChoice
 from webox_chat.replies.finals import write_finals
 from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.repository import ReplyRepository
-from webox_chat.replies.schemas import FAN_OUT, Claim, Final, StoredReply
+from webox_chat.replies.schemas import FAN_OUT, Final, StoredReply
 from webox_kit.database import Database
 from webox_kit.errors import ConflictError, NotFoundError
 from webox_kit.signals import Signals
@@ -151,9 +152,16 @@ class ReplyControl:
         return set(ids)
 
     async def _end(self, ids: Sequence[int], *, by_force: bool) -> set[int]:
-        """End as cancelled, without text, those of the replies that no worker will end."""
+        """End as cancelled, without text, those of the replies that no worker will end.
+
+        By force, what they did cost is not known: what is held for them counts.
+        """
         claims = await self._leases.take_to_cancel(ids, _LEASE, by_force=by_force)
-        return await write_finals(self._database, self._redis, [_cancelled(c) for c in claims])
+        finals = [
+            Final(claim, "cancelled", charge=Decimal(claim.reserved) if by_force else None)
+            for claim in claims
+        ]
+        return await write_finals(self._database, self._redis, finals)
 
     async def _last(self, user_id: int, message_id: int, provider: str) -> StoredReply:
         return (await self._of_provider(user_id, message_id, provider))[-1]
@@ -167,10 +175,6 @@ class ReplyControl:
         if not found:
             raise NotFoundError(f"{provider!r} was not asked by message {message_id}.")
         return found
-
-
-def _cancelled(claim: Claim) -> Final:
-    return Final(claim, "cancelled")
 
 
 def _not_final(provider: str, reply: StoredReply) -> ConflictError:

@@ -103,7 +103,7 @@ class Exchange:
     def _estimated_cost(self) -> Decimal | None:
         """Nothing was paid for if nothing was said."""
         said = len(self.text) + sum(map(len, self._reasoning))
-        if not (said and self.claim.has_reservation):
+        if not (said and Decimal(self.claim.reserved)):
             return None
         tokens = self._asked_characters // _CHARACTERS_OF_A_TOKEN, said // _CHARACTERS_OF_A_TOKEN
         return self._cost(self._asked.provider, self._asked.model, *tokens)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    cast,
     func,
     or_,
     select,
@@ -40,7 +41,7 @@ _CLAIM_COLUMNS = (
     reply.c.position,
     reply.c.demo,
     reply.c.cancel_requested_at.is_not(None).label("cancel_requested"),
-    (reply.c.reserved > 0).label("has_reservation"),
+    cast(reply.c.reserved, Text).label("reserved"),
 )
 
 

@@ -20,8 +20,8 @@ FINAL = frozenset({"done", "failed", "cancelled"})
 class Claim:
     """A reply this worker may write as long as `attempt` is the newest: the lease's fence.
 
-    `cancel_requested`: it is not to be asked for, only to be ended. `has_reservation`: money is
-    held for it.
+    `cancel_requested`: it is not to be asked for, only to be ended. `reserved` is
+    what is held for it, in US dollars.
     """
 
     reply_id: int
@@ -34,7 +34,7 @@ class Claim:
     position: int
     demo: bool
     cancel_requested: bool
-    has_reservation: bool
+    reserved: str
 
 
 @dataclass(frozen=True)

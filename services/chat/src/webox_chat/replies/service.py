@@ -92,7 +92,10 @@ class FanOut:
         """Ask all providers that nobody else is asking for this message."""
         claimed = await self._leases.claim(message_id, self._lease)
         if claimed is not None:
-            await asyncio.gather(*self._begin(claimed))
+            ended = await asyncio.gather(*self._begin(claimed), return_exceptions=True)
+            for error in ended:
+                if error is not None:
+                    raise error
 
     def show(self, message_id: int) -> None:
         """Somebody watches this message now."""

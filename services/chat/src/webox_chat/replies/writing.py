@@ -85,12 +85,24 @@ def settlement(
         .group_by(finished.c.user_id, text("2"))
         .cte("due")
     )
+    # Nothing may be held in this month: for a user without a limit, or when the month began between
+    # holding and storing, and what is held in the one before is mended there.
+    settling = postgresql.insert(spending).from_select(
+        ["user_id", "month", "spent"], select(due.c.user_id, due.c.month, due.c.charge)
+    )
+    was_held = (
+        select(due.c.reserved)
+        .where(due.c.user_id == spending.c.user_id, due.c.month == spending.c.month)
+        .correlate(spending)
+        .scalar_subquery()
+    )
     return (
-        update(spending)
-        .where(spending.c.user_id == due.c.user_id, spending.c.month == due.c.month)
-        .values(
-            reserved=spending.c.reserved - due.c.reserved,
-            spent=spending.c.spent + due.c.charge,
+        settling.on_conflict_do_update(
+            index_elements=[spending.c.user_id, spending.c.month],
+            set_={
+                "reserved": func.greatest(spending.c.reserved - was_held, 0),
+                "spent": spending.c.spent + settling.excluded.spent,
+            },
         )
         .returning(spending.c.user_id)
         .cte("settled")

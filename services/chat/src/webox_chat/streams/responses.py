@@ -41,6 +41,9 @@ class EventStreamResponse(StreamingResponse):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 self._viewer.sent()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            # The reader is too slow. Left without its end, the connection is closed.
+            return
         finally:
             await self._viewer.close()
 
