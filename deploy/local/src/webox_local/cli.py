@@ -13,7 +13,7 @@ import click
 from webox_local.checks import Finding, examine
 from webox_local.errors import CannotStartError
 from webox_local.home import Home, find_home
-from webox_local.programs import SERVICES
+from webox_local.programs import CONSUMING, SERVICES
 
 NOT_ALL_UP = 3
 F = TypeVar("F", bound=Callable[..., Any])
@@ -159,6 +159,29 @@ def _operator_command(name: str, service: str | None, help_text: str) -> None:
         verb = [] if name == service else [name]
         command = [*verb, *(part for part in rest if part)]
         become_operator_command(_home(home), target, command, os.environ)
+
+
+@main.command(name="dead-letters", context_settings={"ignore_unknown_options": True})
+@with_home
+@click.option(
+    "--service", type=click.Choice(CONSUMING), help="Whose; without it those of all services."
+)
+@click.argument("verb", type=click.Choice(["list", "show", "retry", "drop"]))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dead_letters(
+    home: str | None, service: str | None, verb: str, arguments: tuple[str, ...]
+) -> None:
+    """Events that failed for good: list, show, retry or drop them.
+
+    `webox chat dead-letters VERB --help` says what each takes.
+    """
+    from webox_local.running import run_operator_commands  # noqa: PLC0415 - as above
+
+    if service is None and any(each.isdigit() for each in arguments):
+        raise click.UsageError("An id belongs to one service: say whose with --service.")
+    services = [service] if service else CONSUMING
+    command = ["dead-letters", verb, *arguments]
+    sys.exit(run_operator_commands(_home(home), services, command, os.environ))
 
 
 _operator_command("admin", "gateway", "Administrators: `webox admin create --email E`.")

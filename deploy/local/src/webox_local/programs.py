@@ -19,6 +19,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "exporter": ("api", "events", "worker"),
     "dashboard": ("api", "events"),
 }
+CONSUMING = tuple(service for service in SERVICES if service != "gateway")
 DEMO = "provider-double"
 PACKAGES = {service: f"webox_{service}" for service in SERVICES} | {DEMO: "webox_double"}
 LISTENING = (*SERVICES, DEMO)

@@ -3,17 +3,21 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import uvloop
 
-from webox_kit.errors import ConfigurationError
+from webox_kit.errors import ConfigurationError, WeboxError
+from webox_kit.letter_commands import dead_letters_of
 from webox_kit.logs import configure_logging
+
+T = TypeVar("T")
 
 DutiesFactory = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
 
@@ -24,7 +28,8 @@ class ServiceCommands:
 
     `settings` is the settings class; `app` and `duties` are `module:attribute`, the latter an
     async context manager that takes the Runtime and yields the duties by name; `worker` is
-    `module:attribute` of a function that runs the Celery worker until it ends.
+    `module:attribute` of a function that runs the Celery worker until it ends. One that
+    `consumes` events may have dead letters.
     """
 
     name: str
@@ -32,10 +37,11 @@ class ServiceCommands:
     app: str
     duties: str
     worker: str | None = None
+    consumes: bool = True
 
 
 def service_cli(commands: ServiceCommands) -> click.Group:
-    """`api`, `events`, `migrate`, and `worker` where there is one."""
+    """`api`, `events`, `migrate`; `worker` and `dead-letters` where there are such."""
 
     @click.group(name=f"webox-{commands.name}", help=f"Webox, the {commands.name} service.")
     def main() -> None: ...
@@ -64,7 +70,45 @@ def service_cli(commands: ServiceCommands) -> click.Group:
             with _sentences():
                 _attribute(commands.worker or "")(_load_settings(commands))
 
+    if commands.consumes:
+        main.add_command(dead_letters_of(commands.name, partial(operate, commands)))
     return main
+
+
+def operate(commands: ServiceCommands, work: Callable[[Any], Awaitable[T]]) -> T:
+    """What `work` answers, given the Runtime, for commands of operators.
+
+    Raises:
+        click.ClickException: something is missing or away; one sentence says what.
+    """
+
+    async def run() -> T:
+        migrations = import_module("webox_kit.migrations")
+        runtime = _runtime(commands)
+        async with runtime.closing():
+            if not await migrations.is_current(runtime.database, runtime.package):
+                raise ConfigurationError(
+                    f"The database is not at the newest migration: run `webox-{commands.name} "
+                    "migrate` first."
+                )
+            return await work(runtime)
+
+    with _sentences():
+        _load_settings(commands)
+        try:
+            return asyncio.run(run())
+        except WeboxError as error:
+            raise click.ClickException(error.detail) from None
+        except Exception as error:
+            if not import_module("webox_kit.outages").is_outage(error):
+                raise
+            raise click.ClickException(_away(error)) from None
+
+
+def _away(error: Exception) -> str:
+    if "sqlalchemy" in type(error).__module__:
+        return "The database is away: try again when it is back."
+    return "Redis is away: try again when it is back."
 
 
 @contextmanager
