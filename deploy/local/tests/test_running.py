@@ -151,6 +151,16 @@ class TestOperatorCommands:
         seen = running_webox.started_with("search-dead-letters")
         assert seen["argv"][1:] == ["dead-letters", "retry", "7"]
 
+    def test_verify_asks_every_service_and_fails_if_one_does(self, running_webox: Webox) -> None:
+        result = running_webox.run("verify", "--json")
+        assert result.returncode == 1, "the stub of search found something"
+        for service in ("search", "dashboard", "exporter"):
+            seen = running_webox.started_with(f"{service}-verify")
+            assert seen["argv"][1:] == ["verify", "--json"]
+        assert running_webox.run("verify", "exports").returncode == 0
+        assert running_webox.started_with("exporter-verify")["argv"][1:] == ["verify"]
+        assert running_webox.run("verify", "everything").returncode == 2
+
 
 class TestDoctor:
     def test_all_is_well(self, running_webox: Webox) -> None:

@@ -16,6 +16,7 @@ import uvloop
 from webox_kit.errors import ConfigurationError, WeboxError
 from webox_kit.letter_commands import dead_letters_of
 from webox_kit.logs import configure_logging
+from webox_kit.verify_command import verify_of
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ class ServiceCommands:
     `settings` is the settings class; `app` and `duties` are `module:attribute`, the latter an
     async context manager that takes the Runtime and yields the duties by name; `worker` is
     `module:attribute` of a function that runs the Celery worker until it ends. One that
-    `consumes` events may have dead letters.
+    `consumes` events may have dead letters. `verify` is `module:attribute` of an async context
+    manager that takes the Runtime and yields what compares the service's model with its source.
     """
 
     name: str
@@ -38,10 +40,11 @@ class ServiceCommands:
     duties: str
     worker: str | None = None
     consumes: bool = True
+    verify: str | None = None
 
 
 def service_cli(commands: ServiceCommands) -> click.Group:
-    """`api`, `events`, `migrate`; `worker` and `dead-letters` where there are such."""
+    """`api`, `events`, `migrate`; `worker`, `dead-letters` and `verify` where there are such."""
 
     @click.group(name=f"webox-{commands.name}", help=f"Webox, the {commands.name} service.")
     def main() -> None: ...
@@ -72,6 +75,8 @@ def service_cli(commands: ServiceCommands) -> click.Group:
 
     if commands.consumes:
         main.add_command(dead_letters_of(commands.name, partial(operate, commands)))
+    if commands.verify is not None:
+        main.add_command(verify_of(commands.name, partial(operate, commands), commands.verify))
     return main
 
 

@@ -109,7 +109,7 @@ RunCommand = Callable[..., Awaitable[Result]]
 
 @pytest.fixture
 def run_cli(monkeypatch: pytest.MonkeyPatch) -> RunCli:
-    """A service's command in this process: `await run_cli(main, settings, *arguments)`.
+    """Run a service's command in this process, given `main`, its settings and arguments.
 
     It runs in a thread with an event loop of its own; starting a process would take seconds.
     """

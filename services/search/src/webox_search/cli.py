@@ -14,6 +14,7 @@ COMMANDS = ServiceCommands(
     settings="webox_search.settings:SearchSettings",
     app="webox_search.main:create_app",
     duties="webox_search.consumers:duties",
+    verify="webox_search.verifying:verification",
 )
 
 main = service_cli(COMMANDS)
