@@ -7,6 +7,7 @@ COMMANDS = ServiceCommands(
     settings="webox_dashboard.settings:DashboardSettings",
     app="webox_dashboard.main:create_app",
     duties="webox_dashboard.consumers:duties",
+    verify="webox_dashboard.verifying:verification",
 )
 
 main = service_cli(COMMANDS)

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from webox_kit.database import Database, Session
 from webox_kit.errors import UnavailableError
 from webox_kit.logs import get_logger
@@ -79,6 +81,7 @@ class Indexer:
         """
         async with self._database.transaction() as session:
             began_at = await repository.now(session)
+            await repository.note_progress(session, 0)
         async with self._lock:
             rebuild = await self._index.begin_rebuild()
         try:
@@ -89,6 +92,8 @@ class Indexer:
             with suppress(UnavailableError):
                 await rebuild.abandon()
             raise
+        finally:
+            await self._note_end()
         async with self._database.transaction() as session:
             await repository.note_rebuilt(session, began_at)
         log.info("index rebuilt", documents=count)
@@ -132,11 +137,12 @@ class Indexer:
         await self._index.upsert(messages)
 
     async def _copy_everything(self, rebuild: Rebuild) -> int:
-        titles = await self._copy(rebuild, self._source.titles_after)
-        return titles + await self._copy(rebuild, self._source.messages_after)
+        titles = await self._copy(rebuild, self._source.titles_after, 0)
+        return await self._copy(rebuild, self._source.messages_after, titles)
 
-    async def _copy(self, rebuild: Rebuild, page_after: PageAfter) -> int:
-        count = after = 0
+    async def _copy(self, rebuild: Rebuild, page_after: PageAfter, count: int) -> int:
+        """Copy all pages; how many texts that makes, with the `count` before them."""
+        after = 0
         while True:
             async with self._lock:
                 page = await page_after(after)
@@ -144,9 +150,15 @@ class Indexer:
                     return count
                 async with self._database.transaction() as session:
                     living = await self._living(session, page)
+                    await repository.note_progress(session, count)
                 await rebuild.upsert(living)
             count += len(living)
             after = max(each.message_id or each.conversation_id for each in page)
+
+    async def _note_end(self) -> None:
+        with suppress(SQLAlchemyError, OSError):  # only what an operator looks at
+            async with self._database.transaction() as session:
+                await repository.note_progress(session, None)
 
     async def _living(self, session: Session, documents: Sequence[Document]) -> list[Document]:
         conversations = {each.conversation_id for each in documents}
