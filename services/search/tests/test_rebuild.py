@@ -149,6 +149,28 @@ class TestMeanwhile:
 
         assert await reader.found("canari") == [kept]
 
+    async def test_what_is_replaced_while_a_page_is_on_its_way_stays_replaced(
+        self,
+        chat: ChatDouble,
+        database: Database,
+        source: SlowSource,
+        index_dir: Path,
+    ) -> None:
+        await chat.start("Sans titre", "canari", "canari")
+        old = max(chat.documents)
+        index = EmbeddedIndex(index_dir)
+        indexer = Indexer(database, index, source)
+        rebuilding = asyncio.create_task(indexer.rebuild())
+        await source.has_read.wait()
+
+        # As a reply that was asked for again: nothing is left that says it was there.
+        del chat.documents[old]
+        await apply(database, indexer, Changes(messages={old}))
+        source.may_go_on.set()
+        await rebuilding
+
+        assert await index.ids("message") == set(chat.documents)
+
     async def test_an_interrupted_one_leaves_nothing_behind(
         self,
         chat: ChatDouble,

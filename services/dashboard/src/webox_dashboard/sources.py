@@ -1,5 +1,6 @@
 """Where the read models come from, page by page: chat, the gateway and the exporter."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from webox_contracts.events import PRODUCT_EVENTS, Event
 from webox_dashboard.projection.handlers import rows_of, stored_export
 from webox_dashboard.projection.rows import Rows
 from webox_dashboard.settings import DashboardSettings
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import ReceivedEvent
 from webox_kit.internal_http import InternalClient
 from webox_kit.runtime import Runtime
@@ -60,14 +62,18 @@ async def _pages(
     key: str = "id",
     first: str | int = 0,
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    after = first
-    while True:
-        answer = await client.get(f"/internal/{path}", after=after, limit=_A_PAGE)
-        page: list[dict[str, Any]] = answer[name or path]
-        if not page:
-            return
-        yield page
-        after = page[-1][key]
+    """Each is asked for while the one before it is worked on."""
+
+    def ask(after: str | int) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(client.get(f"/internal/{path}", after=after, limit=_A_PAGE))
+
+    ahead = ask(first)
+    try:
+        while page := (await ahead)[name or path]:
+            ahead = ask(page[-1][key])
+            yield page
+    finally:
+        await cancel_and_wait(ahead)
 
 
 class _Conversation(BaseModel):

@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-from webox_kit.database import Database
 from webox_kit.errors import UnavailableError
 from webox_kit.progress import Progress
 from webox_kit.runtime import Runtime
@@ -25,7 +24,7 @@ async def request(runtime: Runtime[SearchSettings], *, wait: bool) -> None:
     async with runtime.database.transaction() as session:
         await repository.request_rebuild(session)
     if wait:
-        await _follow(runtime.database, total)
+        await _follow(runtime, total)
 
 
 async def _texts_now(settings: SearchSettings) -> int:
@@ -39,11 +38,11 @@ async def _texts_now(settings: SearchSettings) -> int:
         await index.close()
 
 
-async def _follow(database: Database, total: int) -> None:
+async def _follow(runtime: Runtime[SearchSettings], total: int) -> None:
     progress: Progress | None = None
     done, patient_until = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
-        async with database.transaction() as session:
+        async with runtime.database.transaction() as session:
             state = await repository.state(session)
         if not state.rebuild_is_due:
             break
@@ -57,4 +56,4 @@ async def _follow(database: Database, total: int) -> None:
             )
         await asyncio.sleep(_LOOK_SECONDS)
     if progress is not None:
-        progress.end(done)
+        progress.end(await _texts_now(runtime.settings))
