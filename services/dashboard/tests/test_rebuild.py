@@ -259,6 +259,14 @@ class TestRebuild:
             await rebuilding
         assert numbers(await stage.read("stats")) == before
 
+    async def test_the_new_tables_are_as_the_migrations_made_the_old_ones(
+        self, stage: Stage, sources: SourcesDouble, command: RunCommand
+    ) -> None:
+        await stage.deliver(history(sources))
+        before = await catalog(stage.database)
+        assert (await command("rebuild")).exit_code == 0
+        assert await catalog(stage.database) == before
+
     async def test_an_interrupted_one_leaves_everything_as_it_was(
         self,
         stage: Stage,
@@ -301,6 +309,24 @@ class TestRebuild:
         assert (await command("rebuild")).exit_code == 0
         await eventually(lambda: _none_left(stage.database))
         await is_clean(command)
+
+
+async def catalog(database: Database) -> list[Any]:
+    """Columns, constraints and indexes of every table in use."""
+    queries = (
+        (
+            "SELECT table_schema, table_name, column_name, data_type, collation_name, is_nullable,"
+            " column_default, is_generated, generation_expression FROM information_schema.columns"
+            " WHERE table_schema = current_schema() ORDER BY 2, ordinal_position"
+        ),
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY indexname",
+        (
+            "SELECT conrelid::regclass::text, conname, contype::text FROM pg_constraint"
+            " WHERE connamespace = current_schema()::regnamespace ORDER BY 1, 2"
+        ),
+    )
+    async with database.transaction() as session:
+        return [list(await session.execute(text(query))) for query in queries]
 
 
 async def schemas(database: Database) -> int:

@@ -1,5 +1,6 @@
 """The HTTP app of a service: its routers, with health, metrics and operations around them."""
 
+import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,6 +22,9 @@ from webox_kit.ops import OpsSource, outbox_section, render_ops, requests_sectio
 from webox_kit.problems import Problem, install_problem_handlers
 from webox_kit.request_stats import RequestStats
 from webox_kit.runtime import Runtime
+
+_METRICS_SECONDS = 2.0
+"""What a scrape waits for the database at most."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -140,7 +144,7 @@ async def _measure_dead_letters(runtime: Runtime[Any]) -> None:
     """Whoever buries them is another process, which serves no metrics."""
     gauge = KEPT_DEAD_LETTERS.labels(runtime.name)
     try:
-        async with runtime.database.transaction() as session:
+        async with asyncio.timeout(_METRICS_SECONDS), runtime.database.transaction() as session:
             gauge.set(await count_letters(session))
     except (SQLAlchemyError, OSError):
         gauge.set(math.nan)
