@@ -12,6 +12,7 @@ from webox_probe.events import (
     append,
     effects,
     effects_contain,
+    execute,
     make_consumer,
     rows,
     running,
@@ -22,7 +23,7 @@ from webox_probe.settings import ProbeSettings
 
 from webox_kit.consumer import ReceivedEvent
 from webox_kit.database import Database, Session
-from webox_kit.letters import Letters
+from webox_kit.letters import Letters, payload_of
 from webox_kit.streams import retry_key
 from webox_kit.testing import Keys, RunCommand, eventually, serve
 
@@ -251,11 +252,40 @@ class TestDrop:
             await eventually(lambda: effects_contain(database, "end"))
         assert await effects(database) == ["end"], "asked for before it was dropped"
 
+    async def test_one_dropped_while_it_is_tried_has_no_effect(
+        self,
+        database: Database,
+        redis: Redis,
+        blocking_redis: Redis,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        handle = Mendable()
+        await bury(database, blocking_redis, wire("a"), handle=handle)
+        handle.mended = True
+        box = Letters(database, redis, "probe")
+        await box.put_back(await box.all())
+        await append(redis, wire("end"))
+
+        async def read_just_before(session: Session, letter_id: int) -> bytes | None:
+            payload = await payload_of(session, letter_id)
+            await execute(session, "DELETE FROM dead_letter")
+            return payload
+
+        monkeypatch.setattr("webox_kit.consumer.payload_of", read_just_before)
+        async with running(make_consumer(database, blocking_redis, handle).run()):
+            await eventually(lambda: effects_contain(database, "end"))
+            await eventually(lambda: _is_taken(redis))
+        assert await effects(database) == ["end"]
+
     async def test_which_has_to_be_said(self, run_command: RunCommand) -> None:
         for arguments in ((), ("7", "--all")):
             result = await run_command("dead-letters", "drop", *arguments)
             assert result.exit_code == 2
             assert "give their ids or --all" in result.stderr
+
+
+async def _is_taken(redis: Redis) -> bool:
+    return await redis.xlen(retry_key("probe")) == 0
 
 
 class TestCount:
