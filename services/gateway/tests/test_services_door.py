@@ -1,14 +1,17 @@
 """`/internal/product-events`: there for services of Webox, and for nobody else."""
 
+import runpy
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from webox_contracts.identity import ASSERTION_HEADER
+from webox_gateway.models import product_event
 from webox_gateway.testing import Gateway
 from webox_kit.event_tables import outbox
 from webox_kit.identity import ServiceSigner
+from webox_kit.migrations import migrations_of
 from webox_kit.testing import Keys
 
 from .test_product_events import report, reporter, website
@@ -40,6 +43,23 @@ async def test_services_read_all_that_was_reported_in_pages(gateway: Gateway, ke
     async with gateway.database.engine.connect() as connection:
         published = list(await connection.scalars(select(outbox.c.event_id).order_by(outbox.c.id)))
     assert [each["published_as"] for each in found] == published[-3:]
+
+
+async def test_events_reported_before_get_the_id_that_the_outbox_knows(gateway: Gateway) -> None:
+    person = await gateway.user()
+    headers = await reporter(gateway, person)
+    for number in range(3):
+        await report(gateway, website(person.id, id=f"e-{number}"), headers)
+    ids = select(product_event.c.published_as).order_by(product_event.c.id)
+    async with gateway.database.transaction() as session:
+        known = list(await session.scalars(ids))
+        await session.execute(update(product_event).values(published_as=None))
+
+        [migration] = migrations_of("webox_gateway").glob("0002_*.py")
+        await session.execute(text(runpy.run_path(str(migration))["FILL"]))
+
+        assert list(await session.scalars(ids)) == known
+    assert len(set(known)) == 3
 
 
 def strangers(keys: Keys) -> dict[str, dict[str, str]]:
