@@ -7,7 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup", "send", "streams", "worker", "visibility", "gateway", "conversation_list")
+BENCHMARKS = (
+    "startup",
+    "send",
+    "streams",
+    "worker",
+    "visibility",
+    "gateway",
+    "conversation_list",
+    "rebuild",
+)
 
 
 def main() -> None:

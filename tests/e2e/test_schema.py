@@ -43,6 +43,14 @@ ROUTES = [
     "POST /api/chat/messages/{message_id}/replies/{provider}/retry",
     "GET /api/chat/messages/{message_id}/replies/{provider}",
     "GET /api/chat/providers",
+    "GET /api/chat/budget",
+    "GET /api/chat/settings",
+    "PATCH /api/chat/settings",
+    *(
+        f"{method} /api/chat/{label}s{path}"
+        for label in ("folder", "tag")
+        for method, path in (("GET", ""), ("PATCH", "/{name}"), ("DELETE", "/{name}"))
+    ),
 ]
 STREAMING = {"POST /api/chat/send", "PATCH /api/chat/messages/{message_id}"}
 CHECKS = [
@@ -117,6 +125,7 @@ async def existing(one_user: User, route: str) -> dict[str, Any]:
         "message_id": sent["message_id"],
         "provider": "GPT-4",
         "tag": "été",
+        "name": "été",
     }
 
 

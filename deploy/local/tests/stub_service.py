@@ -64,5 +64,8 @@ if __name__ == "__main__":
     name = Path(sys.argv[0]).name.removeprefix("webox-")
     if sys.argv[1:3] == ["admin", "create"]:
         make_admin(sys.argv[3:])
+    elif sys.argv[1] in {"dead-letters", "verify"}:
+        keep_environment(name, sys.argv[1])
+        sys.exit(int(name == "search" and sys.argv[1] == "verify"))
     else:
         run(name, sys.argv[1])

@@ -132,6 +132,35 @@ class TestOperatorCommands:
         assert result.returncode == 2
         assert "webox rebuild needs one of: " in result.stderr
 
+    def test_dead_letters_are_those_of_every_service_that_consumes(
+        self, running_webox: Webox
+    ) -> None:
+        result = running_webox.run("dead-letters", "list", "--json")
+        assert result.returncode == 0, result.stderr
+        for service in ("chat", "search", "exporter", "dashboard"):
+            seen = running_webox.started_with(f"{service}-dead-letters")
+            assert seen["argv"][1:] == ["dead-letters", "list", "--json"]
+            assert f"/webox_{service}?host=" in seen["environment"]["WEBOX_DATABASE_URL"]
+
+    def test_an_id_needs_its_service(self, running_webox: Webox) -> None:
+        result = running_webox.run("dead-letters", "retry", "7")
+        assert result.returncode == 2
+        assert "say whose with --service" in result.stderr
+        result = running_webox.run("dead-letters", "retry", "7", "--service", "search")
+        assert result.returncode == 0, result.stderr
+        seen = running_webox.started_with("search-dead-letters")
+        assert seen["argv"][1:] == ["dead-letters", "retry", "7"]
+
+    def test_verify_asks_every_service_and_fails_if_one_does(self, running_webox: Webox) -> None:
+        result = running_webox.run("verify", "--json")
+        assert result.returncode == 1, "the stub of search found something"
+        for service in ("search", "dashboard", "exporter"):
+            seen = running_webox.started_with(f"{service}-verify")
+            assert seen["argv"][1:] == ["verify", "--json"]
+        assert running_webox.run("verify", "exports").returncode == 0
+        assert running_webox.started_with("exporter-verify")["argv"][1:] == ["verify"]
+        assert running_webox.run("verify", "everything").returncode == 2
+
 
 class TestDoctor:
     def test_all_is_well(self, running_webox: Webox) -> None:

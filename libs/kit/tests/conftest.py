@@ -1,6 +1,7 @@
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,12 +12,15 @@ from sqlalchemy.engine import make_url
 from webox_kit.database import Database
 from webox_kit.migrations import migrate
 from webox_kit.streams import connect, connect_blocking
+from webox_kit.testing import RunCli, RunCommand
 from webox_local.testing import MakeDatabase
 
 # The package of a tiny service, and what these tests share.
 sys.path.insert(0, str(Path(__file__).parent / "probe"))
 
+from webox_probe.cli import main
 from webox_probe.proxy import Proxy
+from webox_probe.settings import ProbeSettings
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +102,9 @@ def short_folder() -> Iterator[Path]:
     """Short enough for the path of a socket in it."""
     with tempfile.TemporaryDirectory(prefix="webox-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def run_command(run_cli: RunCli, make_settings: Callable[..., ProbeSettings]) -> RunCommand:
+    """`await run_command("dead-letters", "list")`: the tiny service's own command."""
+    return partial(run_cli, main, make_settings(ProbeSettings))

@@ -14,7 +14,9 @@ from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.internal_http import InternalClient
 from webox_kit.runtime import Runtime
+from webox_kit.testing import RunCli
 from webox_search import rebuilding
+from webox_search.cli import main
 from webox_search.index.base import Document
 from webox_search.index.embedded import EmbeddedIndex
 from webox_search.indexer import Changes, Indexer
@@ -32,6 +34,7 @@ class TestRequest:
         reader: Reader,
         settings: SearchSettings,
         index_dir: Path,
+        run_cli: RunCli,
     ) -> None:
         async with events():
             kept = await chat.start("canari", "canari")
@@ -42,7 +45,7 @@ class TestRequest:
             del chat.conversations[lost]
             del chat.documents[max(chat.documents)]
 
-            await rebuilding.request(Runtime.create("search", settings), wait=True)
+            assert (await run_cli(main, settings, "rebuild")).exit_code == 0
 
             assert await reader.found("canari") == [kept]
         assert pointer(index_dir) != before
@@ -63,6 +66,36 @@ class TestRequest:
             await rebuilt
 
         assert {frozenset(answer) for answer in answers} == {frozenset(made)}
+
+    async def test_it_is_followed_with_progress_and_an_estimate(
+        self,
+        events: Events,
+        chat: ChatDouble,
+        reader: Reader,
+        settings: SearchSettings,
+        run_cli: RunCli,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("webox_search.source.DOCUMENTS_A_PAGE", 1)
+        monkeypatch.setattr("webox_kit.progress._LINE_SECONDS", 0)
+        monkeypatch.setattr("webox_search.rebuilding._LOOK_SECONDS", 0.01)
+        async with events():
+            for _ in range(20):
+                await chat.start("canari", "canari", "canari")
+            await until(reader.documents, lambda count: count == 60)
+            result = await run_cli(main, settings, "rebuild")
+        *told, last = result.stderr.splitlines()
+        assert any(" of 60 texts, " in line and " left" in line for line in told), told
+        assert last.startswith("Search: ")
+        assert result.stdout.endswith("The index is rebuilt.\n")
+
+    async def test_without_the_process_that_writes_it_says_so(
+        self, settings: SearchSettings, run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webox_search.rebuilding._PATIENCE_SECONDS", 0)
+        result = await run_cli(main, settings, "rebuild")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: Nobody has begun yet: is `webox-search events` up?")
 
 
 class SlowSource(ChatSource):
@@ -115,6 +148,28 @@ class TestMeanwhile:
         await asyncio.gather(rebuilding, deleting)
 
         assert await reader.found("canari") == [kept]
+
+    async def test_what_is_replaced_while_a_page_is_on_its_way_stays_replaced(
+        self,
+        chat: ChatDouble,
+        database: Database,
+        source: SlowSource,
+        index_dir: Path,
+    ) -> None:
+        await chat.start("Sans titre", "canari", "canari")
+        old = max(chat.documents)
+        index = EmbeddedIndex(index_dir)
+        indexer = Indexer(database, index, source)
+        rebuilding = asyncio.create_task(indexer.rebuild())
+        await source.has_read.wait()
+
+        # As a reply that was asked for again: nothing is left that says it was there.
+        del chat.documents[old]
+        await apply(database, indexer, Changes(messages={old}))
+        source.may_go_on.set()
+        await rebuilding
+
+        assert await index.ids("message") == set(chat.documents)
 
     async def test_an_interrupted_one_leaves_nothing_behind(
         self,

@@ -1,4 +1,7 @@
-"""A registry whose providers are all the double; a reply's model says how it behaves."""
+"""A registry whose providers are all the double; a reply's model says how it behaves.
+
+Their circuits stay closed: what one test does to a provider is no other test's business.
+"""
 
 from pathlib import Path
 
@@ -18,6 +21,7 @@ api_key_env = "{key_variable}"
 default_model = "gpt-4-turbo"
 extra_models = true
 allow_private = true
+circuit = {{ failures = 1000 }}
 models."gpt-4-turbo" = {{ context_window = 128000, input_price = "10.00", output_price = "30.00" }}
 
 [providers."Claude"]
@@ -27,6 +31,7 @@ api_key_env = "{key_variable}"
 default_model = "claude-3-opus"
 extra_models = true
 allow_private = true
+circuit = {{ failures = 1000 }}
 
 [providers."Mistral"]
 protocol = "openai"
@@ -34,6 +39,7 @@ base_url = "{url}/v1"
 default_model = "mistral-large"
 extra_models = true
 allow_private = true
+circuit = {{ failures = 1000 }}
 
 # The one that is soon given up.
 [providers."DeepSeek"]
@@ -42,6 +48,7 @@ base_url = "{url}/v1"
 default_model = "deepseek-chat"
 extra_models = true
 allow_private = true
+circuit = {{ failures = 1000 }}
 timeouts = {{ connect = 2, first_token = {first_token:g}, idle = {idle:g}, total = 60 }}
 
 [providers."Gemini"]

@@ -13,7 +13,7 @@ import click
 from webox_local.checks import Finding, examine
 from webox_local.errors import CannotStartError
 from webox_local.home import Home, find_home
-from webox_local.programs import SERVICES
+from webox_local.programs import CONSUMING, SERVICES, VERIFIED
 
 NOT_ALL_UP = 3
 F = TypeVar("F", bound=Callable[..., Any])
@@ -159,6 +159,49 @@ def _operator_command(name: str, service: str | None, help_text: str) -> None:
         verb = [] if name == service else [name]
         command = [*verb, *(part for part in rest if part)]
         become_operator_command(_home(home), target, command, os.environ)
+
+
+@main.command(name="dead-letters", context_settings={"ignore_unknown_options": True})
+@with_home
+@click.option(
+    "--service", type=click.Choice(CONSUMING), help="Whose; without it those of all services."
+)
+@click.argument("verb", type=click.Choice(["list", "show", "retry", "drop"]))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dead_letters(
+    home: str | None, service: str | None, verb: str, arguments: tuple[str, ...]
+) -> None:
+    """Events that failed for good: list, show, retry or drop them.
+
+    `webox chat dead-letters VERB --help` says what each takes.
+    """
+    from webox_local.running import run_operator_commands  # noqa: PLC0415 - as above
+
+    if service is None and any(each.isdigit() for each in arguments):
+        raise click.UsageError("An id belongs to one service: say whose with --service.")
+    services = [service] if service else CONSUMING
+    command = ["dead-letters", verb, *arguments]
+    sys.exit(run_operator_commands(_home(home), services, command, os.environ))
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@with_home
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def verify(home: str | None, arguments: tuple[str, ...]) -> None:
+    """Compare read models with their sources: search, dashboard, exports; or all of them.
+
+    Lists the differences. The exit code is 0 if there are none, and 1 if there are.
+    `webox search verify --help` says what else it takes.
+    """
+    from webox_local.running import run_operator_commands  # noqa: PLC0415 - as above
+
+    named, options = arguments[:1], arguments[1:]
+    if not named or named[0].startswith("-"):
+        named, options = tuple(VERIFIED), arguments
+    if unknown := [each for each in named if each not in VERIFIED]:
+        raise click.UsageError(f"{unknown[0]} is none of: {', '.join(VERIFIED)}.")
+    services = [VERIFIED[each] for each in named]
+    sys.exit(run_operator_commands(_home(home), services, ["verify", *options], os.environ))
 
 
 _operator_command("admin", "gateway", "Administrators: `webox admin create --email E`.")

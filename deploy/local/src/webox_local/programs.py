@@ -19,6 +19,9 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "exporter": ("api", "events", "worker"),
     "dashboard": ("api", "events"),
 }
+CONSUMING = tuple(service for service in SERVICES if service != "gateway")
+VERIFIED = {"search": "search", "dashboard": "dashboard", "exports": "exporter"}
+"""What can be verified, and whose it is."""
 DEMO = "provider-double"
 PACKAGES = {service: f"webox_{service}" for service in SERVICES} | {DEMO: "webox_double"}
 LISTENING = (*SERVICES, DEMO)

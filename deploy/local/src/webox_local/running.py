@@ -1,6 +1,7 @@
 """Reaching into a Webox that runs: stopping it, and its services' operator commands."""
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 
 import psutil
@@ -46,6 +47,26 @@ def become_operator_command(
     environment = supervision.environment(base, "") | _installation(home, base).environment(service)
     program = service_program(service)
     os.execve(program, [program, *arguments], environment)  # noqa: S606 - no shell, our own program
+
+
+def run_operator_commands(
+    home: Home, services: Sequence[str], arguments: Sequence[str], base: Mapping[str, str]
+) -> int:
+    """Runs the same command of several services, one after the other.
+
+    Returns:
+        The highest of their exit codes.
+
+    Raises:
+        CannotStartError: Webox does not run, so that there is no database to work on.
+    """
+    installation = _installation(home, base)
+    codes = []
+    for service in services:
+        environment = supervision.environment(base, "") | installation.environment(service)
+        command = [service_program(service), *arguments]
+        codes.append(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603 - our own program
+    return max(codes)
 
 
 def _installation(home: Home, base: Mapping[str, str]) -> Installation:

@@ -1,6 +1,7 @@
 """The HTTP app of a service: its routers, with health, metrics and operations around them."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
@@ -8,16 +9,22 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Lifespan
 
 from webox_kit.health import Check, Health, Readiness, readiness
 from webox_kit.identity import current_admin
+from webox_kit.letters import count_letters
+from webox_kit.metrics import KEPT_DEAD_LETTERS
 from webox_kit.middleware import RequestMiddleware
 from webox_kit.migrations import migrate
 from webox_kit.ops import OpsSource, outbox_section, render_ops, requests_section
 from webox_kit.problems import Problem, install_problem_handlers
 from webox_kit.request_stats import RequestStats
 from webox_kit.runtime import Runtime
+
+_METRICS_SECONDS = 2.0
+"""What a scrape waits for the database at most."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -118,7 +125,8 @@ def _operations(
         return state
 
     @router.get("/metrics")
-    def metrics() -> Response:
+    async def metrics() -> Response:
+        await _measure_dead_letters(runtime)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/ops", dependencies=[Depends(current_admin)])
@@ -132,6 +140,16 @@ def _operations(
         )
 
     return router
+
+
+async def _measure_dead_letters(runtime: Runtime[Any]) -> None:
+    """Whoever buries them is another process, which serves no metrics."""
+    gauge = KEPT_DEAD_LETTERS.labels(runtime.name)
+    try:
+        async with asyncio.timeout(_METRICS_SECONDS), runtime.database.transaction() as session:
+            gauge.set(await count_letters(session))
+    except (SQLAlchemyError, OSError):
+        gauge.set(math.nan)
 
 
 def _document_problems(app: FastAPI) -> None:

@@ -4,17 +4,22 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import uvloop
 
-from webox_kit.errors import ConfigurationError
+from webox_kit.errors import ConfigurationError, WeboxError
+from webox_kit.letter_commands import dead_letters_of
 from webox_kit.logs import configure_logging
+from webox_kit.verify_command import verify_of
+
+T = TypeVar("T")
 
 _NOT_STARTED = 3
 
@@ -27,7 +32,9 @@ class ServiceCommands:
 
     `settings` is the settings class; `app` and `duties` are `module:attribute`, the latter an
     async context manager that takes the Runtime and yields the duties by name; `worker` is
-    `module:attribute` of a function that runs the Celery worker until it ends.
+    `module:attribute` of a function that runs the Celery worker until it ends. One that
+    `consumes` events may have dead letters. `verify` is `module:attribute` of an async context
+    manager that takes the Runtime and yields what compares the service's model with its source.
     """
 
     name: str
@@ -35,10 +42,12 @@ class ServiceCommands:
     app: str
     duties: str
     worker: str | None = None
+    consumes: bool = True
+    verify: str | None = None
 
 
 def service_cli(commands: ServiceCommands) -> click.Group:
-    """`api`, `events`, `migrate`, and `worker` where there is one."""
+    """`api`, `events`, `migrate`; `worker`, `dead-letters` and `verify` where there are such."""
 
     @click.group(name=f"webox-{commands.name}", help=f"Webox, the {commands.name} service.")
     def main() -> None: ...
@@ -67,7 +76,47 @@ def service_cli(commands: ServiceCommands) -> click.Group:
             with _sentences():
                 _attribute(commands.worker or "")(_load_settings(commands))
 
+    if commands.consumes:
+        main.add_command(dead_letters_of(commands.name, partial(operate, commands)))
+    if commands.verify is not None:
+        main.add_command(verify_of(commands.name, partial(operate, commands), commands.verify))
     return main
+
+
+def operate(commands: ServiceCommands, work: Callable[[Any], Awaitable[T]]) -> T:
+    """What `work` answers, given the Runtime, for commands of operators.
+
+    Raises:
+        click.ClickException: something is missing or away; one sentence says what.
+    """
+
+    async def run() -> T:
+        migrations = import_module("webox_kit.migrations")
+        runtime = _runtime(commands)
+        async with runtime.closing():
+            if not await migrations.is_current(runtime.database, runtime.package):
+                raise ConfigurationError(
+                    f"The database is not at the newest migration: run `webox-{commands.name} "
+                    "migrate` first."
+                )
+            return await work(runtime)
+
+    with _sentences():
+        _load_settings(commands)
+        try:
+            return asyncio.run(run())
+        except WeboxError as error:
+            raise click.ClickException(error.detail) from None
+        except Exception as error:
+            if not import_module("webox_kit.outages").is_outage(error):
+                raise
+            raise click.ClickException(_away(error)) from None
+
+
+def _away(error: Exception) -> str:
+    if "sqlalchemy" in type(error).__module__:
+        return "The database is away: try again when it is back."
+    return "Redis is away: try again when it is back."
 
 
 @contextmanager

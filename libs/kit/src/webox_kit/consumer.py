@@ -22,12 +22,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from webox_contracts.events import Event, EventData, UnknownEventError
 from webox_kit.context import RequestContext, enter_request
 from webox_kit.database import Database, Session
-from webox_kit.dead_letters import reason_of, shape_of, type_of
-from webox_kit.event_tables import dead_letter, inbox
+from webox_kit.dead_letters import reason_of
+from webox_kit.event_tables import inbox
+from webox_kit.letters import add_letter, note_failure, payload_of, take_letter
 from webox_kit.logs import get_logger
 from webox_kit.metrics import CONSUMED, DEAD_LETTERS, GAPS
 from webox_kit.outages import is_outage
-from webox_kit.streams import EVENT_FIELD, dead_letter_key, stream_key
+from webox_kit.streams import (
+    EVENT_FIELD,
+    LETTER_FIELD,
+    dead_letter_key,
+    retry_key,
+    stream_key,
+)
 
 log = get_logger(__name__)
 
@@ -37,7 +44,6 @@ _BATCH = 200
 _BLOCK_MS = 1000
 _FIRST_RETRY_SECONDS = 0.1
 _OUTAGE_SECONDS = 1.0
-_KEPT_PAYLOAD_BYTES = 65_536
 _LARGEST_EVENT_BYTES = 1_048_576
 _FORGET_EVERY_SECONDS = 600.0
 # Past the block's own time nothing but a connection that died silently keeps an answer back.
@@ -98,6 +104,9 @@ class _Entry:
     gone: bool = False
     """Trimmed from the stream before we read it."""
 
+    letter: int | None = None
+    """The dead letter that it asks to try again; it has no payload of its own then."""
+
 
 class Consumer:
     """Consumes `streams` (service names) for `service`, which is also the group's name."""
@@ -122,7 +131,8 @@ class Consumer:
         self._database = database
         self._redis = redis
         self._service = service
-        self._streams = [stream_key(stream) for stream in streams]
+        self._retries = retry_key(service)
+        self._streams = [*map(stream_key, streams), self._retries]
         self._handle = handle
         self._types = None if types is None else frozenset(types)
         self._gather_seconds = gather_seconds
@@ -181,19 +191,23 @@ class Consumer:
                 self._service, _CONSUMER_NAME, streams, count=_BATCH, block=block
             )
         return [
-            _Entry(stream.decode(), entry_id, (fields or {}).get(EVENT_FIELD, b""), gone=not fields)
+            _entry(stream.decode(), entry_id, fields or {})
             for stream, entries in cast("_Answer", answer)
             for entry_id, fields in entries
         ]
 
     async def _process(self, entries: Sequence[_Entry]) -> None:
-        present = [entry for entry in entries if not entry.gone]
-        if len(present) < len(entries):
-            GAPS.labels(self._service).inc(len(entries) - len(present))
-            log.error("events were trimmed unread", count=len(entries) - len(present))
+        events = [entry for entry in entries if entry.stream != self._retries]
+        present = [entry for entry in events if not entry.gone]
+        if len(present) < len(events):
+            GAPS.labels(self._service).inc(len(events) - len(present))
+            log.error("events were trimmed unread", count=len(events) - len(present))
         if present and not await self._applied_together(present):
             for entry in present:
                 await self._apply_alone(entry)
+        for entry in entries:
+            if entry.letter is not None:
+                await self._try_letter_again(entry, entry.letter)
         await self._acknowledge(entries)
 
     async def _applied_together(self, entries: Sequence[_Entry]) -> bool:
@@ -208,26 +222,50 @@ class Consumer:
         return True
 
     async def _apply_alone(self, entry: _Entry) -> None:
+        error = await self._tried(entry)
+        if error is None:
+            self._dead_in_a_row.clear()
+        else:
+            await self._bury(entry, error)
+
+    async def _try_letter_again(self, asked: _Entry, letter: int) -> None:
+        """The letter goes with its event's effect, or learns why it failed again."""
+        async with self._database.transaction() as session:
+            payload = await payload_of(session, letter)
+        if payload is None:
+            return
+        error = await self._tried(_Entry(asked.stream, asked.id, payload, letter=letter))
+        if error is not None:
+            reason = reason_of(error)
+            async with self._database.transaction() as session:
+                await note_failure(session, letter, reason=reason, attempts=MAX_ATTEMPTS)
+            log.error("dead letter failed again", letter=letter, reason=reason)
+
+    async def _tried(self, entry: _Entry) -> Exception | None:
+        """Apply an entry, if need be again and again; the last error when all was in vain."""
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                await self._apply([_parse(entry)])
+                await self._apply([_parse(entry)], letter=entry.letter)
             except Exception as error:
                 if is_outage(error):
                     raise
                 if attempt == MAX_ATTEMPTS:
-                    await self._bury(entry, error)
-                elif not isinstance(error, _MALFORMED):
+                    return error
+                if not isinstance(error, _MALFORMED):
                     await asyncio.sleep(_FIRST_RETRY_SECONDS * 2 ** (attempt - 1))
             else:
-                self._dead_in_a_row.clear()
-                return
+                break
+        return None
 
-    async def _apply(self, events: Sequence[ReceivedEvent]) -> None:
+    async def _apply(self, events: Sequence[ReceivedEvent], letter: int | None = None) -> None:
+        """Apply events, and take away the dead letter that the only one of them comes from."""
         wanted = [each for each in events if self._types is None or type(each.data) in self._types]
-        if not wanted:
+        if not wanted and letter is None:
             return
         async with self._database.transaction() as session:
-            unseen = await self._unseen(session, wanted)
+            if letter is not None and not await take_letter(session, letter):
+                return
+            unseen = await self._unseen(session, wanted) if wanted else []
             if unseen:
                 _continue_request(unseen[-1].envelope)
                 await self._handle(session, unseen)
@@ -252,7 +290,15 @@ class Consumer:
     async def _bury(self, entry: _Entry, error: Exception) -> None:
         reason = reason_of(error)
         async with self._database.transaction() as session:
-            if await self._insert_dead_letter(session, entry, reason):
+            if await add_letter(
+                session,
+                service=self._service,
+                stream=entry.stream,
+                entry_id=entry.id.decode(),
+                payload=entry.payload,
+                reason=reason,
+                attempts=MAX_ATTEMPTS,
+            ):
                 await self._redis.xadd(
                     dead_letter_key(self._service),
                     {b"stream": entry.stream, b"entry": entry.id, b"reason": reason},
@@ -265,28 +311,13 @@ class Consumer:
         if len(self._dead_in_a_row) >= MAX_DEAD_IN_A_ROW:
             raise ConsumerStoppedError(f"{self._service}: {MAX_DEAD_IN_A_ROW} events in a row")
 
-    async def _insert_dead_letter(self, session: Session, entry: _Entry, reason: str) -> bool:
-        """False if it is there already: read again after an outage or a restart."""
-        row = {
-            "consumer": self._service,
-            "stream": entry.stream,
-            "entry_id": entry.id.decode(),
-            "event_type": type_of(entry.payload),
-            "reason": reason,
-            "attempts": MAX_ATTEMPTS,
-            "shape": shape_of(entry.payload),
-            "payload": entry.payload[:_KEPT_PAYLOAD_BYTES],
-        }
-        inserted = await session.scalar(
-            insert(dead_letter).values(row).on_conflict_do_nothing().returning(dead_letter.c.id)
-        )
-        return inserted is not None
-
     async def _acknowledge(self, entries: Sequence[_Entry]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for stream in {entry.stream for entry in entries}:
             ids = [entry.id for entry in entries if entry.stream == stream]
             pipeline.xack(stream, self._service, *ids)
+            if stream == self._retries:  # nobody else reads it
+                pipeline.xdel(stream, *ids)
         await pipeline.execute()
 
     async def _forget_for_ever(self) -> None:
@@ -299,6 +330,17 @@ class Consumer:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("inbox clean-up failed", error=type(error).__name__)
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+
+def _entry(stream: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> _Entry:
+    letter = fields.get(LETTER_FIELD)
+    return _Entry(
+        stream,
+        entry_id,
+        fields.get(EVENT_FIELD, b""),
+        gone=not fields,
+        letter=int(letter) if letter else None,
+    )
 
 
 def _parse(entry: _Entry) -> ReceivedEvent:

@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webox_kit.database import Database
-from webox_kit.event_tables import dead_letter, outbox
+from webox_kit.event_tables import outbox
+from webox_kit.letters import count_letters
 from webox_kit.request_stats import RequestStats
 from webox_kit.streams import stream_key
 
@@ -55,7 +56,7 @@ async def outbox_section(database: Database) -> OpsSection:
                 )
             )
         ).one()
-        dead = await session.scalar(select(func.count()).select_from(dead_letter))
+        dead = await count_letters(session)
     return OpsSection(
         "Events",
         [
@@ -63,7 +64,7 @@ async def outbox_section(database: Database) -> OpsSection:
             ("Oldest of them", _age(oldest) if oldest else "-"),
             ("Dead letters", dead),
         ],
-        alarms=["There are dead letters."] if dead else [],
+        alarms=["There are dead letters: see `webox dead-letters`."] if dead else [],
     )
 
 

@@ -1,6 +1,6 @@
 """Events leave with the change that caused them: the row commits with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,14 +12,24 @@ from webox_kit.context import current_request
 from webox_kit.database import Session
 
 
-async def publish(session: Session, *events: EventData, source: str) -> None:
+def new_event_id() -> str:
+    return str(uuid7())
+
+
+async def publish(
+    session: Session, *events: EventData, source: str, ids: Sequence[str] = ()
+) -> None:
     """Add `events` to the outbox, in the transaction of `session`.
 
-    `source` is the service's name; the CloudEvent's source becomes `/webox/<source>`.
+    `source` is the service's name; the CloudEvent's source becomes `/webox/<source>`. `ids` are
+    the events' own, for who keeps them; without any they get new ones.
     """
     if not events:
         return
-    envelopes = [_envelope(data, source) for data in events]
+    envelopes = [
+        _envelope(data, source, event_id)
+        for data, event_id in zip(events, ids or map(_new_id, events), strict=True)
+    ]
     await session.execute(
         _INSERT,
         {
@@ -34,7 +44,7 @@ def draft(data: EventData, *, source: str) -> dict[str, Any]:
 
     What only the statement knows, such as a new id, may be any value: `filled_in` replaces it.
     """
-    envelope = _envelope(data, source)
+    envelope = _envelope(data, source, new_event_id())
     return {
         "event_id": envelope.id,
         "event": envelope.model_dump(mode="json", exclude_none=True),
@@ -73,11 +83,15 @@ _INSERT = text(
 """One statement however many events there are."""
 
 
-def _envelope(data: EventData, source: str) -> Event:
+def _new_id(_: EventData) -> str:
+    return new_event_id()
+
+
+def _envelope(data: EventData, source: str, event_id: str) -> Event:
     request = current_request()
     return Event.of(
         data,
-        id=str(uuid7()),
+        id=event_id,
         source=f"/webox/{source}",
         time=datetime.now(UTC),
         requestid=request.request_id if request else None,

@@ -9,6 +9,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 EVENT_FIELD = b"event"
+LETTER_FIELD = b"letter"
 
 
 def stream_key(service: str) -> str:
@@ -22,6 +23,11 @@ def epoch_key(service: str) -> str:
 
 def dead_letter_key(service: str) -> str:
     return f"webox:dead-letters:{service}"
+
+
+def retry_key(service: str) -> str:
+    """The stream that names the dead letters which the consumer of `service` is to try again."""
+    return f"webox:retries:{service}"
 
 
 def connect(url: str) -> Redis:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import click
 import httpx
 import pytest
 import structlog
 import uvicorn
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -99,6 +101,34 @@ def make_settings(
         return settings.load(**{**usual, **more})
 
     return make
+
+
+RunCli = Callable[..., Awaitable[Result]]
+RunCommand = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def run_cli(monkeypatch: pytest.MonkeyPatch) -> RunCli:
+    """Run a service's command in this process, given `main`, its settings and arguments.
+
+    It runs in a thread with an event loop of its own; starting a process would take seconds.
+    """
+    # It would log to where the command's output goes, after that is closed.
+    monkeypatch.setattr("webox_kit.cli.configure_logging", lambda *_: None)
+
+    async def run(
+        main: click.Command, settings: ServiceSettings, *arguments: str, **variables: str
+    ) -> Result:
+        given = {
+            f"WEBOX_{name.upper()}": value if isinstance(value, str) else str(value)
+            for name, value in settings
+            if isinstance(value, str | Path | int | float) and not isinstance(value, bool)
+        }
+        return await asyncio.to_thread(
+            CliRunner().invoke, main, arguments, env={**given, **variables}
+        )
+
+    return run
 
 
 async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 5) -> None:

@@ -64,8 +64,9 @@ async def test_another_body_is_409(chat):
 
 
 async def test_how_long_to_wait_is_not_part_of_it(chat):
-    first = await send(chat, "k7", wait={"seconds": 0})
-    again = await send(chat, "k7", wait={"seconds": 10})
+    slow = {"selected_models": {"GPT-4": "delay:700"}}
+    first = await send(chat, "k7", wait={"seconds": 0}, **slow)
+    again = await send(chat, "k7", wait={"seconds": 10}, **slow)
     assert (first.status_code, again.status_code) == (202, 200)
     assert first.json()["message_id"] == again.json()["message_id"]
 

@@ -49,3 +49,19 @@ async def test_conversations_by_id_in_pages_and_of_a_user(chat, other):
 async def test_nobody_else_reads_them(chat):
     answer = await chat.get("/internal/documents")
     assert answer.status_code == 401
+
+
+async def test_generations_outlive_their_conversation(chat):
+    sent = [await chat.send(f"tour {n}", selected_providers=["GPT-4", "Claude"]) for n in range(2)]
+    mine = sorted(each["id"] for one in sent for each in one["replies"].values())
+    await chat.request("DELETE", f"/api/chat/conversations/{sent[0]['conversation_id']}")
+
+    seen, after = [], mine[0] - 1
+    while page := (await chat.internal("/internal/generations", after=after, limit=3)).json()[
+        "generations"
+    ]:
+        seen += page
+        after = page[-1]["reply_id"]
+
+    assert [each["reply_id"] for each in seen if each["user_id"] == chat.user_id] == mine
+    assert (await chat.get("/internal/generations")).status_code == 401

@@ -1,12 +1,32 @@
-"""`webox-dashboard`: runs the service's processes."""
+"""`webox-dashboard`: runs the service's processes, and makes its read models anew."""
 
-from webox_kit.cli import ServiceCommands, service_cli
+from importlib import import_module
+from typing import Any
+
+import click
+
+from webox_kit.cli import ServiceCommands, operate, service_cli
 
 COMMANDS = ServiceCommands(
     name="dashboard",
     settings="webox_dashboard.settings:DashboardSettings",
     app="webox_dashboard.main:create_app",
     duties="webox_dashboard.consumers:duties",
+    verify="webox_dashboard.verifying:verification",
 )
 
 main = service_cli(COMMANDS)
+
+
+@main.command(
+    help="Make the read models anew from chat, the gateway and the exporter, beside the ones in "
+    "use, then swap. Nobody notices; activity and notifications stay as they are."
+)
+def rebuild() -> None:
+    count = operate(COMMANDS, _rebuild)
+    click.echo(f"The dashboard is rebuilt, from {count:,} things.")
+
+
+async def _rebuild(runtime: Any) -> int:
+    count: int = await import_module("webox_dashboard.rebuilding").rebuild(runtime)
+    return count

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from webox_dashboard.projection.service import apply_events
+from webox_dashboard.projection.service import apply_beside, apply_events
 from webox_dashboard.settings import DashboardSettings
 from webox_kit.consumer import ReceivedEvent
 from webox_kit.database import Session
@@ -30,3 +30,4 @@ async def apply_and_tell(session: Session, events: Sequence[ReceivedEvent]) -> N
     """Apply a batch, and publish the notifications it made."""
     await follow_preferences(session, events)
     await publish(session, *await apply_events(session, events), source="dashboard")
+    await apply_beside(session, events)

@@ -9,5 +9,6 @@ main = service_cli(
         app="webox_exporter.main:create_app",
         duties="webox_exporter.consumers:duties",
         worker="webox_exporter.worker:run",
+        verify="webox_exporter.verifying:verification",
     )
 )

@@ -82,6 +82,25 @@ class FileStore:
         if self._root is not None:
             _sweep(self._root / str(export_id))
 
+    async def sizes(self) -> dict[str, int]:
+        """The bytes of every object, by its key; those still being written are not there yet."""
+        return {
+            found["path"]: found["size"]
+            async for batch in obstore.list(self._store)
+            for found in batch
+        }
+
+    async def sha256(self, key: str) -> str:
+        """What the object hashes to now.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        digest = hashlib.sha256()
+        async for chunk in _chunks(await obstore.get_async(self._store, key)):
+            digest.update(chunk)
+        return digest.hexdigest()
+
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, not including, `end`.
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from webox_exporter import endpoints, ops
+from webox_exporter import endpoints, internal, ops
 from webox_exporter.chat import ChatReader
 from webox_exporter.files import FileStore
 from webox_exporter.service import ExportService
@@ -39,7 +39,7 @@ def create_app(settings: ExporterSettings) -> FastAPI:
     return kit_app.create_app(
         runtime,
         title="Webox exporter",
-        routers=[endpoints.router],
+        routers=[endpoints.router, internal.router],
         resources=resources,
         ops=ops.sources(runtime),
     )

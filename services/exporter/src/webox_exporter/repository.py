@@ -1,6 +1,6 @@
 """SQL of export jobs as their owners see them, and as they come to their end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,21 @@ class ExportRepository:
         if before is not None:
             query = query.where(export.c.id < before)
         return await self._all(query.limit(limit).offset(skip))
+
+    async def done_after(self, after: UUID, limit: int) -> list[Export]:
+        """Everybody's, by id."""
+        return await self._all(
+            select(export)
+            .where(export.c.id > after, export.c.status == "done")
+            .order_by(export.c.id)
+            .limit(limit)
+        )
+
+    async def with_files_to_come_or_go(self, ids: Collection[UUID]) -> set[UUID]:
+        """Those of `ids` that are being worked on, or whose files are about to be removed."""
+        working = select(export.c.id).where(export.c.id.in_(ids), export.c.status.in_(UNFINISHED))
+        going = select(removal.c.export_id).where(removal.c.export_id.in_(ids))
+        return set(await self._session.scalars(working.union(going)))
 
     async def cancel(self, user_id: int, export_id: UUID) -> Export | None:
         """End an unfinished job; None when it is not unfinished."""

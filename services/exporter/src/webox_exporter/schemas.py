@@ -163,3 +163,18 @@ class ExportJob(BaseModel):
 class ExportList(BaseModel):
     exports: list[ExportJob]
     next_cursor: str | None
+
+
+class StoredExport(BaseModel):
+    """An export whose file is there."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    user_id: int
+    size_bytes: int
+    finished_at: Moment
+
+
+class StoredExportList(BaseModel):
+    exports: list[StoredExport]

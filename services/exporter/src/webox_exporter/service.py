@@ -25,7 +25,7 @@ from webox_exporter.errors import (
 )
 from webox_exporter.files import FileStore
 from webox_exporter.repository import ExportRepository
-from webox_exporter.schemas import Export, NewExport, Selection
+from webox_exporter.schemas import Export, NewExport, Selection, StoredExport, StoredExportList
 from webox_exporter.tasks import RENDER
 from webox_kit.database import Database
 from webox_kit.errors import ConflictError
@@ -118,6 +118,12 @@ class ExportService:
         if len(found) <= limit:
             return page, None
         return page, encode_cursor(_LIST, {"user": user_id}, [str(page[-1].id)])
+
+    async def with_files(self, after: UUID, limit: int) -> StoredExportList:
+        """Everybody's exports that have a file, with ids above `after`."""
+        async with self._database.transaction() as session:
+            found = await ExportRepository(session).done_after(after, limit)
+        return StoredExportList(exports=[StoredExport.model_validate(each) for each in found])
 
     async def wait(self, user_id: int, export_id: UUID, seconds: float) -> Export:
         """The job once it has ended, or as it is after `seconds`.

@@ -40,7 +40,13 @@ def create_app(settings: GatewaySettings) -> Door:
     own = kit_app.create_app(
         runtime,
         title="Webox",
-        routers=[accounts.router, product_events.router, pages.router, health.router],
+        routers=[
+            accounts.router,
+            product_events.router,
+            product_events.internal,
+            pages.router,
+            health.router,
+        ],
         resources=_resources(runtime, tickets, proxy),
         ops=[services_section(system_health)],
     )
@@ -55,6 +61,7 @@ def create_app(settings: GatewaySettings) -> Door:
             proxy=proxy,
             tickets=tickets,
             admission=own.state.admission,
+            verifier=runtime.verifier,
             measures=Measures(own.state.stats),
             body_seconds=settings.body_seconds,
         )

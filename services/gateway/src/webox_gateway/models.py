@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from webox_kit.database import new_metadata
 
@@ -97,6 +97,7 @@ product_event = Table(
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=_now),
     Column("data", JSONB, nullable=False),
+    Column("published_as", UUID(as_uuid=False)),
     UniqueConstraint("user_id", "source", "event_id", name="uq_product_event_source"),
 )
-"""What other Webox products reported, each event once."""
+"""What other Webox products reported, each event once, and the id it was published under."""

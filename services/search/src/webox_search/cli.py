@@ -1,19 +1,18 @@
 """`webox-search`: runs the service's processes, and rebuilds its index."""
 
-import asyncio
 from importlib import import_module
 from typing import Any
 
 import click
 
-from webox_kit.cli import ServiceCommands, service_cli
-from webox_kit.errors import ConfigurationError
+from webox_kit.cli import ServiceCommands, operate, service_cli
 
 COMMANDS = ServiceCommands(
     name="search",
     settings="webox_search.settings:SearchSettings",
     app="webox_search.main:create_app",
     duties="webox_search.consumers:duties",
+    verify="webox_search.verifying:verification",
 )
 
 main = service_cli(COMMANDS)
@@ -23,14 +22,9 @@ main = service_cli(COMMANDS)
 @click.option("--wait/--no-wait", default=True, help="End only when it is done (the default).")
 def rebuild(wait: bool) -> None:
     """The `events` process does it, since it holds the writer."""
-    rebuilding = import_module("webox_search.rebuilding")
-    try:
-        asyncio.run(rebuilding.request(_runtime(), wait=wait))
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
+    operate(COMMANDS, lambda runtime: _request(runtime, wait))
     click.echo("The index is rebuilt." if wait else "Asked for; /ops/search shows when it is done.")
 
 
-def _runtime() -> Any:
-    settings = import_module("webox_search.settings").SearchSettings.load()
-    return import_module("webox_kit.runtime").Runtime.create(COMMANDS.name, settings)
+async def _request(runtime: Any, wait: bool) -> None:
+    await import_module("webox_search.rebuilding").request(runtime, wait=wait)

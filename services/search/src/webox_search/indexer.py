@@ -6,6 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database, Session
 from webox_kit.errors import UnavailableError
 from webox_kit.logs import get_logger
@@ -39,11 +42,26 @@ class Changes:
         )
 
 
+class _Ahead:
+    """A page being read, and how many batches of changes had been applied when that began."""
+
+    def __init__(self, page_after: PageAfter, after: int, applied: int) -> None:
+        self.applied = applied
+        self._reading = asyncio.ensure_future(page_after(after))
+
+    async def page(self) -> list[Document]:
+        return await self._reading
+
+    async def stop(self) -> None:
+        await cancel_and_wait(self._reading)
+
+
 class Indexer:
     """The only one who writes to the index.
 
     Reading from chat and writing what was read happen under one lock, so that a rebuild's page
-    can never bring back what an event removed in between.
+    can never bring back what an event removed in between. A rebuild reads a page ahead, while it
+    writes another; if events were applied meanwhile, it reads that page again under the lock.
     """
 
     def __init__(self, database: Database, index: SearchIndex, source: ChatSource) -> None:
@@ -51,6 +69,8 @@ class Indexer:
         self._index = index
         self._source = source
         self._lock = asyncio.Lock()
+        self._applied = 0
+        """Counts batches of changes."""
 
     async def apply(self, session: Session, changes: Changes) -> None:
         """Bring the changes into the index and commit it; the session commits afterwards.
@@ -63,6 +83,7 @@ class Indexer:
         if changes.is_empty:
             return
         async with self._lock:
+            self._applied += 1
             await repository.bury_conversations(session, changes.deleted_conversations)
             await repository.bury_users(session, changes.deleted_users)
             await self._remove_deleted(changes)
@@ -79,6 +100,7 @@ class Indexer:
         """
         async with self._database.transaction() as session:
             began_at = await repository.now(session)
+            await repository.note_progress(session, 0)
         async with self._lock:
             rebuild = await self._index.begin_rebuild()
         try:
@@ -89,6 +111,8 @@ class Indexer:
             with suppress(UnavailableError):
                 await rebuild.abandon()
             raise
+        finally:
+            await self._note_end()
         async with self._database.transaction() as session:
             await repository.note_rebuilt(session, began_at)
         log.info("index rebuilt", documents=count)
@@ -132,21 +156,35 @@ class Indexer:
         await self._index.upsert(messages)
 
     async def _copy_everything(self, rebuild: Rebuild) -> int:
-        titles = await self._copy(rebuild, self._source.titles_after)
-        return titles + await self._copy(rebuild, self._source.messages_after)
+        titles = await self._copy(rebuild, self._source.titles_after, 0)
+        return await self._copy(rebuild, self._source.messages_after, titles)
 
-    async def _copy(self, rebuild: Rebuild, page_after: PageAfter) -> int:
-        count = after = 0
-        while True:
-            async with self._lock:
-                page = await page_after(after)
-                if not page:
-                    return count
-                async with self._database.transaction() as session:
-                    living = await self._living(session, page)
-                await rebuild.upsert(living)
-            count += len(living)
-            after = max(each.message_id or each.conversation_id for each in page)
+    async def _copy(self, rebuild: Rebuild, page_after: PageAfter, count: int) -> int:
+        """Copy all pages; how many texts that makes, with the `count` before them."""
+        after, ahead = 0, _Ahead(page_after, 0, self._applied)
+        try:
+            while True:
+                page = await ahead.page()
+                async with self._lock:
+                    if ahead.applied != self._applied:
+                        # An event may have removed what is on this page since it was read.
+                        page = await page_after(after)
+                    if not page:
+                        return count
+                    async with self._database.transaction() as session:
+                        living = await self._living(session, page)
+                        await repository.note_progress(session, count)
+                    after = max(each.message_id or each.conversation_id for each in page)
+                    ahead = _Ahead(page_after, after, self._applied)
+                    await rebuild.upsert(living)
+                count += len(living)
+        finally:
+            await ahead.stop()
+
+    async def _note_end(self) -> None:
+        with suppress(SQLAlchemyError, OSError):  # only what an operator looks at
+            async with self._database.transaction() as session:
+                await repository.note_progress(session, None)
 
     async def _living(self, session: Session, documents: Sequence[Document]) -> list[Document]:
         conversations = {each.conversation_id for each in documents}

@@ -28,6 +28,8 @@ index_state = Table(
     Column("rebuilt_at", DateTime(timezone=True)),
     Column("indexed_at", DateTime(timezone=True)),
     Column("lag_ms", Integer),
+    Column("rebuild_done", BigInteger),
 )
 """How the index is doing: `rebuilt_at` is when its last rebuild began, `lag_ms` how long before
-`indexed_at` the oldest event of the last batch had happened."""
+`indexed_at` the oldest event of the last batch had happened, `rebuild_done` how many texts a
+rebuild under way has copied; null when none is."""

@@ -17,6 +17,7 @@ class IndexState:
     rebuilt_at: datetime | None
     indexed_at: datetime | None
     lag_ms: int | None
+    rebuild_done: int | None = None
 
     @property
     def rebuild_is_due(self) -> bool:
@@ -47,7 +48,9 @@ async def buried_users(session: Session, ids: Collection[int]) -> set[int]:
 
 async def state(session: Session) -> IndexState:
     row = (await session.execute(select(index_state))).one()
-    return IndexState(row.rebuild_requested_at, row.rebuilt_at, row.indexed_at, row.lag_ms)
+    return IndexState(
+        row.rebuild_requested_at, row.rebuilt_at, row.indexed_at, row.lag_ms, row.rebuild_done
+    )
 
 
 async def note_indexed(session: Session, lag_ms: int) -> None:
@@ -70,6 +73,10 @@ async def now(session: Session) -> datetime:
     moment: datetime | None = await session.scalar(select(func.clock_timestamp()))
     assert moment is not None  # noqa: S101 - a clock always tells a time
     return moment
+
+
+async def note_progress(session: Session, done: int | None) -> None:
+    await session.execute(update(index_state).values(rebuild_done=done))
 
 
 async def note_rebuilt(session: Session, began_at: datetime) -> None:

@@ -49,7 +49,12 @@ class Recorder:
             return web.json_response(self._task())
         if request.path.endswith("/documents/fetch"):
             return web.json_response(
-                {"results": [{"conversation_id": 5}], "offset": 0, "limit": 1000, "total": 1}
+                {
+                    "results": [{"conversation_id": 5, "message_id": 7}],
+                    "offset": 0,
+                    "limit": 1000,
+                    "total": 1,
+                }
             )
         if request.method == "GET" and request.path.endswith("/documents/complete"):
             return web.json_response(queries.COMPLETE) if self.has_index else _missing()
@@ -148,6 +153,18 @@ class TestSearch:
 
         assert (await index.search(SearchQuery(1, "x"))).total == 0
         assert not await index.ensure()
+
+    async def test_ids_are_asked_for_by_kind_without_texts(
+        self, server: Recorder, index: MeilisearchIndex
+    ) -> None:
+        assert await index.ids("title") == {5}
+        assert await index.ids("message") == {7}
+
+        asked = [body for _, path, body in server.requests if path.endswith("/documents/fetch")]
+        assert [(each["filter"], each["fields"]) for each in asked] == [
+            (["message_id = 0"], ["conversation_id"]),
+            (["message_id != 0"], ["message_id"]),
+        ]
 
     async def test_a_server_that_is_away(self) -> None:
         away = MeilisearchIndex("http://127.0.0.1:9", "key")

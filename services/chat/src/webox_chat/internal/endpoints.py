@@ -8,6 +8,7 @@ from webox_chat.conversations.schemas import ConversationFilters, ConversationId
 from webox_chat.internal.schemas import (
     DocumentList,
     EntryList,
+    GenerationList,
     OwnedConversationList,
     UserConversationList,
 )
@@ -50,6 +51,13 @@ async def conversations(
     limit: PageSize = 1000,
 ) -> OwnedConversationList:
     return await internal.conversations(parse_ids(ids), after, limit)
+
+
+@router.get("/generations")
+async def generations(
+    _caller: CallingService, internal: Internal, after: After = 0, limit: PageSize = 1000
+) -> GenerationList:
+    return await internal.generations(after, limit)
 
 
 @router.get("/users/{user_id}/conversations")

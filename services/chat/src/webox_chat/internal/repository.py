@@ -18,8 +18,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from webox_chat.conversations.repository import CONVERSATION_COLUMNS, readable
 from webox_chat.conversations.schemas import StoredConversation
-from webox_chat.internal.schemas import Document, OwnedConversation
-from webox_chat.models import conversation, message, reply
+from webox_chat.internal.schemas import Document, Generation, OwnedConversation
+from webox_chat.models import conversation, message, reply, usage_ledger
 from webox_kit.database import Database
 from webox_kit.statements import Bound, Statement
 
@@ -41,6 +41,10 @@ class InternalRepository:
 
     async def conversations_after(self, after: int, limit: int) -> list[OwnedConversation]:
         return await self._conversations(_CONVERSATIONS_AFTER(after=after, most=limit))
+
+    async def generations_after(self, after: int, limit: int) -> list[Generation]:
+        [rows] = await self._database.run(_GENERATIONS_AFTER(after=after, most=limit))
+        return [Generation.model_validate(row) for row in rows]
 
     async def of_user(self, user_id: int, ids: Sequence[int]) -> list[StoredConversation]:
         [rows] = await self._database.run(_CONVERSATIONS_OF_USER(ids=ids, of_user=user_id))
@@ -102,6 +106,12 @@ _DOCUMENTS_AFTER = Statement(
 _CONVERSATIONS_BY_ID = Statement(select(conversation).where(conversation.c.id == _IDS))
 _CONVERSATIONS_AFTER = Statement(
     select(conversation).where(conversation.c.id > _AFTER).order_by(conversation.c.id).limit(_MOST)
+)
+_GENERATIONS_AFTER = Statement(
+    select(usage_ledger.c.reply_id, usage_ledger.c.user_id)
+    .where(usage_ledger.c.reply_id > _AFTER, usage_ledger.c.status == "done")
+    .order_by(usage_ledger.c.reply_id)
+    .limit(_MOST)
 )
 _CONVERSATIONS_OF_USER = Statement(
     select(*CONVERSATION_COLUMNS)

@@ -47,6 +47,19 @@ class OwnedConversationList(BaseModel):
     conversations: list[OwnedConversation]
 
 
+class Generation(BaseModel):
+    """A reply that was done, from the ledger, which outlives the conversation."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    reply_id: int
+    user_id: int
+
+
+class GenerationList(BaseModel):
+    generations: list[Generation]
+
+
 class UserConversationList(BaseModel):
     conversations: list[ConversationSummary]
     next_cursor: str | None

@@ -9,6 +9,7 @@ from webox_chat.internal.repository import InternalRepository
 from webox_chat.internal.schemas import (
     DocumentList,
     EntryList,
+    GenerationList,
     OwnedConversationList,
     UserConversationList,
 )
@@ -39,6 +40,10 @@ class InternalService:
         return OwnedConversationList(
             conversations=await self._found.conversations_after(after, limit)
         )
+
+    async def generations(self, after: int, limit: int) -> GenerationList:
+        """Every reply that was done, with ids above `after`, whatever became of it since."""
+        return GenerationList(generations=await self._found.generations_after(after, limit))
 
     async def of_user(
         self,

@@ -135,13 +135,7 @@ def _reply_finished(rows: Rows, data: ReplyFinished, _envelope: Event) -> None:
 def _export_finished(rows: Rows, data: ExportFinished, _envelope: Event) -> None:
     if data.status == "done":
         rows.storage.append(
-            {
-                "user_id": data.user_id,
-                "subject": clean(data.export_id),
-                "type": "export",
-                "size_bytes": data.size_bytes,
-                "mark": _utc(data.finished_at).isoformat(timespec="microseconds"),
-            }
+            stored_export(data.user_id, data.export_id, data.size_bytes, data.finished_at)
         )
     entry = EntryRow(
         user_id=data.user_id,
@@ -232,6 +226,19 @@ def _storage(data: ProductEventData, storage_type: str, size_bytes: int, mark: s
         "type": storage_type,
         "size_bytes": size_bytes,
         "mark": mark,
+    }
+
+
+def stored_export(
+    user_id: int, export_id: str, size_bytes: int, finished_at: datetime
+) -> StorageRow:
+    """What the file of an export takes."""
+    return {
+        "user_id": user_id,
+        "subject": clean(export_id),
+        "type": "export",
+        "size_bytes": size_bytes,
+        "mark": _utc(finished_at).isoformat(timespec="microseconds"),
     }
 
 

@@ -7,8 +7,10 @@ which is how read models can be rebuilt beside the ones in use.
 from collections.abc import Sequence
 
 from webox_contracts.events import NotificationCreated
+from webox_dashboard.projection import beside
 from webox_dashboard.projection.handlers import rows_of
 from webox_dashboard.projection.repository import ProjectionRepository
+from webox_dashboard.projection.rows import Rows, living, things_of_rows
 from webox_dashboard.projection.things import Deletion, Thing, deletion_by, things_of, user
 from webox_dashboard.words.kinds import NOTIFICATIONS
 from webox_kit.consumer import ReceivedEvent
@@ -36,6 +38,25 @@ async def apply_events(
         )
         for made in await repository.add_notifications(rows.notifications)
     ]
+
+
+async def apply_beside(session: Session, events: Sequence[ReceivedEvent]) -> None:
+    """Apply a batch once more, to the read models being built beside the ones in use, if any.
+
+    To be called after `apply_events`, in the same transaction: it has the turn.
+    """
+    if await beside.exists(session):
+        async with beside.in_use(session):
+            await apply_events(session, events)
+
+
+async def add_beside(session: Session, rows: Rows) -> None:
+    """Add what a source says to the read models being built, but for what is deleted."""
+    repository = ProjectionRepository(session)
+    await repository.take_turn()
+    async with beside.in_use(session):
+        deleted = await repository.deleted_among(things_of_rows(rows))
+        await repository.save(living(rows, deleted))
 
 
 async def _delete(repository: ProjectionRepository, events: Sequence[ReceivedEvent]) -> set[Thing]:

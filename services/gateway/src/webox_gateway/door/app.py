@@ -16,6 +16,7 @@ from webox_gateway.door.measures import Measures
 from webox_gateway.door.paths import is_public
 from webox_gateway.door.proxy import Errand, Proxy
 from webox_gateway.door.routes import OWN, Route, route_of
+from webox_gateway.door.services import admitted
 from webox_gateway.door.tickets import Tickets
 from webox_gateway.errors import (
     BrokenAnswerError,
@@ -25,6 +26,7 @@ from webox_gateway.errors import (
 )
 from webox_kit.context import RequestContext, enter_request
 from webox_kit.errors import NotAuthenticatedError, NotFoundError, TooLargeError, WeboxError
+from webox_kit.identity import AssertionVerifier
 from webox_kit.logs import get_logger
 from webox_kit.problems import problem_response
 
@@ -43,6 +45,7 @@ class DoorParts:
     proxy: Proxy
     tickets: Tickets
     admission: Admission
+    verifier: AssertionVerifier
     measures: Measures
     body_seconds: float
 
@@ -59,6 +62,10 @@ class Door:
             return
         head = RequestHead()
         try:
+            own_scope = admitted(scope, self.parts.verifier)
+            if own_scope is not None:
+                await self.parts.own(own_scope, receive, send)
+                return
             _check_request_line(scope)
             head = read_head(scope["headers"])
             await self._serve(scope, head, receive, send)

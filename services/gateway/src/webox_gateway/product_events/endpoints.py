@@ -2,13 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request, status
+from fastapi import APIRouter, Body, Depends, Query, Request, status
 
 from webox_gateway.dependencies import EventsTicket, ProductEvents
-from webox_gateway.product_events.schemas import MEDIA_TYPE, Accepted, ReportedEvent
+from webox_gateway.product_events.schemas import (
+    MEDIA_TYPE,
+    Accepted,
+    KeptEventList,
+    ReportedEvent,
+)
 from webox_kit.app import PROBLEMS
 from webox_kit.errors import UnsupportedMediaTypeError
+from webox_kit.identity import CallingService
 
+internal = APIRouter(prefix="/internal", include_in_schema=False)
 router = APIRouter(prefix="/api", tags=["Events"], responses=PROBLEMS)
 
 
@@ -31,3 +38,14 @@ async def report(
 ) -> Accepted:
     """Report what another Webox product made; accepted once it is stored durably."""
     return await events.accept(event, ticket.grant.identity)
+
+
+@internal.get("/product-events")
+async def kept(
+    _caller: CallingService,
+    events: ProductEvents,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> KeptEventList:
+    """All that was reported, by id: what read models are made of again."""
+    return await events.kept(after, limit)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from webox_gateway.models import account, product_event
+from webox_gateway.product_events.schemas import KeptEvent
 from webox_kit.database import Session
 
 
@@ -29,3 +30,26 @@ class ProductEventRepository:
             .returning(product_event.c.id)
         )
         return added is not None
+
+    async def after(self, after: int, limit: int) -> list[KeptEvent]:
+        """Those with ids above `after`, by id."""
+        rows = await self._session.execute(
+            select(product_event)
+            .where(product_event.c.id > after)
+            .order_by(product_event.c.id)
+            .limit(limit)
+        )
+        return [
+            KeptEvent(
+                id=row.id,
+                user_id=row.user_id,
+                event_id=row.event_id,
+                type=row.type,
+                subject=row.subject,
+                occurred_at=row.occurred_at,
+                name=row.data.get("name"),
+                bytes=row.data.get("bytes"),
+                published_as=row.published_as,
+            )
+            for row in rows
+        ]

@@ -40,3 +40,21 @@ class ReportedEvent(BaseModel):
 class Accepted(BaseModel):
     accepted: int
     duplicates: int
+
+
+class KeptEvent(BaseModel):
+    """As it was reported. `published_as` is null for events older than that column."""
+
+    id: int
+    user_id: int
+    event_id: str
+    type: str
+    subject: str
+    occurred_at: AwareDatetime
+    name: str | None
+    bytes: int | None
+    published_as: str | None
+
+
+class KeptEventList(BaseModel):
+    events: list[KeptEvent]

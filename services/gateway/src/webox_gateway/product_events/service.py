@@ -5,10 +5,10 @@ from pydantic import ValidationError
 from webox_contracts.events import PRODUCT_EVENTS, ProductEventData
 from webox_contracts.identity import Identity
 from webox_gateway.product_events.repository import ProductEventRepository
-from webox_gateway.product_events.schemas import Accepted, ReportedEvent
+from webox_gateway.product_events.schemas import Accepted, KeptEventList, ReportedEvent
 from webox_kit.database import Database
 from webox_kit.errors import BadRequestError, ForbiddenError, NotFoundError
-from webox_kit.outbox import publish
+from webox_kit.outbox import new_event_id, publish
 
 _SOURCE = "gateway"
 
@@ -32,6 +32,7 @@ class ProductEventService:
             events = ProductEventRepository(session)
             if not await events.user_exists(event.data.user_id):
                 raise NotFoundError(f"There is no user {event.data.user_id}.")
+            published_as = new_event_id()
             added = await events.add(
                 user_id=event.data.user_id,
                 source=event.source,
@@ -40,10 +41,17 @@ class ProductEventService:
                 subject=event.subject,
                 occurred_at=event.time,
                 data=event.data.model_dump(mode="json"),
+                published_as=published_as,
             )
             if added:
-                await publish(session, published, source=_SOURCE)
+                await publish(session, published, source=_SOURCE, ids=[published_as])
         return Accepted(accepted=int(added), duplicates=int(not added))
+
+    async def kept(self, after: int, limit: int) -> KeptEventList:
+        """Everybody's, with ids above `after`."""
+        async with self._database.transaction() as session:
+            found = await ProductEventRepository(session).after(after, limit)
+        return KeptEventList(events=found)
 
 
 def _as_published(event: ReportedEvent) -> ProductEventData:

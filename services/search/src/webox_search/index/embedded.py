@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from webox_search.errors import IndexLostError, IndexUnavailableError
-from webox_search.index.base import Document, Health, Page, Rebuild, SearchQuery
+from webox_search.index.base import Document, Health, Kind, Page, Rebuild, SearchQuery
 from webox_search.index.embedded_queries import SCHEMA_VERSION
 from webox_search.index.embedded_reader import EmbeddedReader
 from webox_search.index.embedded_writer import GenerationWriter
@@ -57,6 +57,9 @@ class EmbeddedIndex:
 
     async def search(self, query: SearchQuery) -> Page:
         return await _in_thread(lambda: self._reader.search(query))
+
+    async def ids(self, kind: Kind) -> set[int]:
+        return await _in_thread(lambda: self._reader.ids(kind))
 
     async def health(self) -> Health:
         return await _in_thread(self._health)

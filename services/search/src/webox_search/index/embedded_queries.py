@@ -6,7 +6,7 @@ from datetime import datetime
 import tantivy
 from tantivy import FieldType, Occur, Query
 
-from webox_search.index.base import Document, Filters, SearchQuery
+from webox_search.index.base import Document, Filters, Kind, SearchQuery
 from webox_search.index.parsing import ParsedQuery, Term
 from webox_search.index.plain import plain_text
 from webox_search.index.words import words
@@ -96,6 +96,13 @@ def conversations_matching(user_id: int, filters: Filters) -> Query:
     return _boolean(must)
 
 
+def all_after(kind: Kind, after: int) -> Query:
+    """Every user's titles, or messages, whose conversation's or own id is above `after`."""
+    if kind == "title":
+        return _boolean([_term("message_id", TITLE), _above("conversation_id", after)])
+    return _above("message_id", max(after, TITLE))
+
+
 def with_keys(user_id: int, keys: Sequence[str]) -> Query:
     return _boolean([_term("user_id", user_id), Query.term_set_query(SCHEMA, "key", keys)])
 
@@ -149,6 +156,10 @@ def _phrase(term: Term) -> Query:
 
 def _beginning(word: str) -> Query:
     return Query.fuzzy_term_query(SCHEMA, "words", word, distance=0, prefix=True)
+
+
+def _above(name: str, value: int) -> Query:
+    return Query.range_query(SCHEMA, name, FieldType.Integer, value + 1, None)
 
 
 def _term(name: str, value: str | int) -> Query:

@@ -8,9 +8,10 @@ from tantivy import Query, Searcher
 
 from webox_search.errors import IndexUnavailableError
 from webox_search.index import ranking
-from webox_search.index.base import Page, SearchQuery, message_key, title_key
+from webox_search.index.base import Kind, Page, SearchQuery, message_key, title_key
 from webox_search.index.embedded_queries import (
     TITLE,
+    all_after,
     conversations_matching,
     matching,
     messages_of,
@@ -22,6 +23,7 @@ from webox_search.index.parsing import ParsedQuery, parse
 from webox_search.index.ranking import CANDIDATES_AT_MOST, Candidate, Found, Group
 
 _FILTERED_CONVERSATIONS_AT_MOST = 100_000
+_IDS_A_PAGE = 50_000
 
 
 class EmbeddedReader:
@@ -44,6 +46,25 @@ class EmbeddedReader:
     def count(self) -> int:
         searcher = self._searcher()
         return searcher.num_docs if searcher else 0
+
+    def ids(self, kind: Kind) -> set[int]:
+        """Page by page: the engine gathers the best of a query in memory."""
+        searcher, found, after = self._searcher(), set[int](), 0
+        field = "conversation_id" if kind == "title" else "message_id"
+        while searcher is not None:
+            hits = searcher.search(
+                all_after(kind, after),
+                _IDS_A_PAGE,
+                count=False,
+                order_by_field=field,
+                order=tantivy.Order.Asc,
+            ).hits
+            if not hits:
+                break
+            page = searcher.fast_field_values(field, [address for _, address in hits])
+            after = int(page[-1] or 0)
+            found.update(int(each or 0) for each in page)
+        return found
 
     def _searcher(self) -> Searcher | None:
         """A snapshot of the last commit; None while there never was an index."""

@@ -20,8 +20,8 @@ from meilisearch.models.task import TaskInfo
 
 from webox_search.errors import IndexLostError, IndexUnavailableError
 from webox_search.index import meilisearch_queries as queries
-from webox_search.index.base import Document, Health, Page, Rebuild, SearchQuery
-from webox_search.index.meilisearch_search import MeilisearchSearch
+from webox_search.index.base import Document, Health, Kind, Page, Rebuild, SearchQuery
+from webox_search.index.meilisearch_search import MeilisearchSearch, all_ids
 from webox_search.index.parsing import parse
 from webox_search.index.ranking import nothing
 
@@ -85,6 +85,12 @@ class MeilisearchIndex:
             lambda client: MeilisearchSearch(client, self._serving, query, parsed).page(),
             if_missing=nothing(),
         )
+
+    async def ids(self, kind: Kind) -> set[int]:
+        def read(client: Client) -> set[int]:
+            return all_ids(client, self._serving, kind)
+
+        return await self._run(read, if_missing=set())
 
     async def health(self) -> Health:
         return await self._run(

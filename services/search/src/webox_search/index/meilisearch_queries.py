@@ -115,6 +115,10 @@ def of_messages() -> str:
     return f"message_id != {TITLE}"
 
 
+def of_titles() -> str:
+    return f"message_id = {TITLE}"
+
+
 def of_conversation(conversation_id: int) -> str:
     return f"conversation_id = {conversation_id}"
 

@@ -7,7 +7,7 @@ from meilisearch import Client
 
 from webox_search.index import meilisearch_queries as queries
 from webox_search.index import ranking
-from webox_search.index.base import Page, SearchQuery, message_key, title_key
+from webox_search.index.base import Kind, Page, SearchQuery, message_key, title_key
 from webox_search.index.parsing import ParsedQuery
 from webox_search.index.ranking import Found, Group
 
@@ -44,19 +44,7 @@ class MeilisearchSearch:
     def _conversations(self) -> list[int]:
         """The conversations that the filters on conversations allow."""
         condition = [self._user, *queries.conversation_filters(self._query.filters)]
-        found: list[int] = []
-        while True:
-            answer = self._client.index(self._index).get_documents(
-                {
-                    "filter": condition,
-                    "fields": ["conversation_id"],
-                    "offset": len(found),
-                    "limit": _PAGE,
-                }
-            )
-            found += [document.conversation_id for document in answer.results]
-            if len(answer.results) < _PAGE:
-                return found
+        return _values(self._client, self._index, condition, "conversation_id")
 
     def _texts(self, groups: Sequence[Group]) -> tuple[dict[int, Found], dict[int, Found]]:
         """Titles and messages to show, by conversation: plain ones first, marked over them."""
@@ -91,3 +79,21 @@ class MeilisearchSearch:
             [{"indexUid": self._index, **search} for search in searches]
         )
         return [result["hits"] for result in answer["results"]]
+
+
+def all_ids(client: Client, index: str, kind: Kind) -> set[int]:
+    """Of all users."""
+    if kind == "title":
+        return set(_values(client, index, [queries.of_titles()], "conversation_id"))
+    return set(_values(client, index, [queries.of_messages()], "message_id"))
+
+
+def _values(client: Client, index: str, condition: list[str], field: str) -> list[int]:
+    found: list[int] = []
+    while True:
+        answer = client.index(index).get_documents(
+            {"filter": condition, "fields": [field], "offset": len(found), "limit": _PAGE}
+        )
+        found += [getattr(document, field) for document in answer.results]
+        if len(answer.results) < _PAGE:
+            return found

@@ -1,0 +1,91 @@
+"""How fast read models are made anew, and compared with their sources, as an operator does it.
+
+Chat's conversations, messages, replies and ledger, and the gateway's product events, are inserted
+by SQL, the same in each run; no event tells of them, so that the read models know nothing of them
+until they are rebuilt. Every figure is `webox …`'s own, and includes starting it.
+"""
+
+import asyncio
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from bench.running import program, registered, running_webox
+from webox_local.servers import Servers
+
+CONVERSATIONS, PRODUCT_EVENTS = 10_000, 20_000
+TEXT = "Une réponse de longueur moyenne, comme on en lit tous les jours dans une discussion. "
+
+_CHAT = """
+WITH conversations AS (
+    INSERT INTO conversation (user_id, title, folder, preview, message_count)
+    SELECT %(user_id)s, 'Conversation ' || n, 'Général', 'mot', 3
+    FROM generate_series(1, %(rows)s) AS n RETURNING id
+), messages AS (
+    INSERT INTO message (conversation_id, user_id, content)
+    SELECT id, %(user_id)s, repeat(%(text)s, 2) FROM conversations RETURNING id, conversation_id
+), replies AS (
+    INSERT INTO reply (message_id, conversation_id, user_id, provider, model, position, status,
+        content, finished_at)
+    SELECT id, conversation_id, %(user_id)s, provider, 'model', position, 'done',
+        repeat(%(text)s, 6), now()
+    FROM messages, (VALUES ('GPT-4', 0), ('Claude', 1)) AS asked (provider, position)
+    RETURNING id, user_id, provider, model, status
+)
+INSERT INTO usage_ledger (reply_id, user_id, provider, model, status, demo, attempts)
+SELECT id, user_id, provider, model, status, false, 1 FROM replies
+"""
+_GATEWAY = """
+INSERT INTO product_event (user_id, source, event_id, type, subject, occurred_at, data,
+    published_as)
+SELECT %(user_id)s, 'bench', n::text,
+    CASE WHEN n %% 2 = 0 THEN 'webox.website.published' ELSE 'webox.generation.completed' END,
+    'site-' || n / 4, now(), jsonb_build_object('name', 'Site ' || n, 'bytes', n),
+    gen_random_uuid()
+FROM generate_series(1, %(rows)s) AS n
+"""
+
+
+def main() -> None:
+    with running_webox() as (stack, _):
+        user_id = asyncio.run(_a_user(stack.url))
+        servers = Servers.of(stack.home.folder)
+        values = {"user_id": user_id, "text": TEXT}
+        for database, statement, rows in (
+            ("webox_chat", _CHAT, CONVERSATIONS),
+            ("webox_gateway", _GATEWAY, PRODUCT_EVENTS),
+        ):
+            with servers.postgres.connect(database) as connection:
+                connection.execute(statement, {**values, "rows": rows})
+        texts = 4 * CONVERSATIONS
+        things = 3 * CONVERSATIONS + PRODUCT_EVENTS
+        for words, count, expected in (
+            ("rebuild search", texts, 0),
+            ("verify search", texts, 0),
+            ("rebuild dashboard", things, 0),
+            ("verify dashboard", things, 0),
+            ("verify exports", 0, 0),
+        ):
+            _measure(stack.home.folder, words, count, expected)
+
+
+async def _a_user(url: str) -> int:
+    async with registered(url) as user:
+        return user.id
+
+
+def _measure(home: Path, words: str, count: int, expected: int) -> None:
+    began = time.perf_counter()
+    done = subprocess.run(
+        [program("webox"), *words.split()],
+        env={**os.environ, "WEBOX_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - began
+    assert done.returncode == expected, done.stdout[-2000:] + done.stderr[-2000:]
+    print(f"webox {words}: {count:,} in {seconds:.1f} s, {count / seconds:,.0f}/s in all")
+    for line in (done.stderr + done.stdout).splitlines():
+        print(f"    {line}")
