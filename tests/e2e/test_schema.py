@@ -117,7 +117,7 @@ async def existing(one_user: User, route: str) -> dict[str, Any]:
             "Bonjour", expect=202, selected_providers=["GPT-4"], **unfinished
         )
     else:
-        sent = await one_user.send("Bonjour", selected_providers=["GPT-4", "Claude"])
+        sent = await one_user.send("Bonjour", selected_providers=["GPT-4", "Claude"], folder="été")
     conversation = sent["conversation_id"]
     await one_user.post(f"/api/chat/conversations/{conversation}/tags", {"tag": "été"})
     return {
