@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXPORT := $(BIN)/uv export --quiet --no-emit-workspace --no-annotate --no-header
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 2
 INSTALL := bin/uv pip install --quiet --python $(BIN)/python
 MEMBERS := $(wildcard libs/* services/* deploy/local)
 
