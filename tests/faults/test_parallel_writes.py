@@ -137,7 +137,7 @@ async def test_of_many_retries_at_once_one_is_made(
     user: User, double: DoubleProgram, healthy: Healthy
 ) -> None:
     sent = await user.send("Bonjour", selected_providers=["GPT-4"])
-    model = f"delay:500+parallel-{next(_numbers)}"
+    model = f"delay:4000+parallel-{next(_numbers)}"
     reply = f"/api/chat/messages/{sent['message_id']}/replies/GPT-4"
     responses = await asyncio.gather(
         *(user.http.post(f"{reply}/retry", json={"model": model}) for _ in range(AT_ONCE))
