@@ -16,10 +16,12 @@ from webox_chat.live.frames import (
 )
 from webox_chat.live.transcript import Transcript
 from webox_chat.messages.repository import MessageRepository
+from webox_chat.messages.service import no_message
+from webox_chat.messages.stored import StoredMessage
 from webox_chat.replies.repository import ReplyRepository
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
-from webox_kit.errors import NotFoundError, UnavailableError
+from webox_kit.errors import UnavailableError
 from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
 from webox_kit.signals import Signals
@@ -40,19 +42,23 @@ class LiveMessages:
         self._signals = signals
         self._open: dict[int, _Following] = {}
 
-    @asynccontextmanager
-    async def watching(self, user_id: int, message_id: int) -> AsyncIterator[Transcript]:
-        """The message's transcript, kept up to date within the block.
+    async def message(self, user_id: int, message_id: int) -> StoredMessage:
+        """The user's message with this id.
 
         Raises:
-            NotFoundError: the user has no such message.
+            NotFoundError: there is none.
         """
         message = await self._messages.get(user_id, message_id)
         if message is None:
-            raise NotFoundError(f"There is no message {message_id}.")
-        following = self._open.get(message_id)
+            raise no_message(message_id)
+        return message
+
+    @asynccontextmanager
+    async def watching(self, message: StoredMessage) -> AsyncIterator[Transcript]:
+        """The message's transcript, kept up to date within the block."""
+        following = self._open.get(message.id)
         if following is None:
-            following = self._open[message_id] = _Following(
+            following = self._open[message.id] = _Following(
                 Transcript(message, []), self._replies, self._redis, self._signals
             )
         following.viewers += 1
@@ -62,7 +68,7 @@ class LiveMessages:
         finally:
             following.viewers -= 1
             if not following.viewers:
-                del self._open[message_id]
+                del self._open[message.id]
                 await following.end()
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 
 from webox_chat.limits import STREAMS_PER_USER
 from webox_chat.live.service import LiveMessages
@@ -48,11 +49,8 @@ class StreamService:
             BadRequestError: the stream never had such an event.
             TooManyRequestsError: the user has as many streams open as are allowed.
         """
-
-        async def known() -> int:
-            return message_id
-
-        return await self._opened(user_id, known, last_event_id)
+        message = partial(self._live.message, user_id, message_id)
+        return await self._opened(user_id, message, last_event_id)
 
     async def open_new(
         self, user_id: int, begin: Callable[[], Awaitable[StoredMessage]]
@@ -62,14 +60,13 @@ class StreamService:
         Raises:
             TooManyRequestsError: the user has as many streams open as are allowed.
         """
-
-        async def begun() -> int:
-            return (await begin()).id
-
-        return await self._opened(user_id, begun, None)
+        return await self._opened(user_id, begin, None)
 
     async def _opened(
-        self, user_id: int, message: Callable[[], Awaitable[int]], last_event_id: str | None
+        self,
+        user_id: int,
+        message: Callable[[], Awaitable[StoredMessage]],
+        last_event_id: str | None,
     ) -> "Viewer":
         watching = self._watching(user_id, message)
         transcript = await watching.__aenter__()
@@ -84,10 +81,10 @@ class StreamService:
 
     @asynccontextmanager
     async def _watching(
-        self, user_id: int, message: Callable[[], Awaitable[int]]
+        self, user_id: int, message: Callable[[], Awaitable[StoredMessage]]
     ) -> AsyncIterator[Transcript]:
         with self._counted(user_id):
-            async with self._live.watching(user_id, await message()) as transcript:
+            async with self._live.watching(await message()) as transcript:
                 yield transcript
 
     @contextmanager
