@@ -10,16 +10,10 @@ from decimal import Decimal
 from webox_chat.budgets.repository import BudgetRepository
 from webox_chat.budgets.schemas import Account, Budget, Limits
 from webox_chat.messages.answers import plain_decimal
-from webox_chat.messages.stored import ProviderChoice
-from webox_chat.providers import Registry
+from webox_chat.messages.stored import Asking, ProviderChoice
+from webox_chat.providers import ASCII_OF_A_TOKEN, USUAL_ANSWER_TOKENS, Registry
 from webox_kit.database import Database
 from webox_kit.errors import TooManyRequestsError
-
-CHARACTERS_OF_A_TOKEN = 3
-"""Fewer than tokenizers take of English or French, so that estimates are rather too high."""
-
-USUAL_OUTPUT_TOKENS = 4096
-"""What an answer is taken to have at most when its request does not limit it."""
 
 _SETTLES_SECONDS = 60
 _MINUTE_SECONDS = 60
@@ -42,13 +36,13 @@ class BudgetService:
         user_id: int,
         choices: Sequence[ProviderChoice],
         *,
-        characters: int,
-        max_tokens: int | None,
-        conversation_id: int | None = None,
+        message: str,
+        asking: Asking,
+        conversation_id: int | None,
     ) -> AsyncIterator["Reservation"]:
         """Hold what these choices may cost; what is not kept within the block is given back.
 
-        `characters` are those of the question, whose conversation comes on top.
+        What was said in the conversation, if there is one already, is asked with the message.
 
         Raises:
             TooManyRequestsError: it is over the user's budget or rate; says when that frees.
@@ -59,14 +53,15 @@ class BudgetService:
         if not await self._budgets.take_turn(user_id):
             raise _too_fast(await self._budgets.account(user_id))
         said = await self._budgets.said(user_id, conversation_id) if conversation_id else {}
+        characters = len(message) + len(asking.system or "") + (said.get(None) or 0)
         reservation = Reservation(
             [
                 replace(
                     each,
                     reserved=self._most(
                         each,
-                        characters + (said.get(None) or 0) + (said.get(each.provider) or 0),
-                        max_tokens,
+                        characters + (said.get(each.provider) or 0),
+                        asking.max_tokens,
                     ),
                 )
                 for each in choices
@@ -99,8 +94,8 @@ class BudgetService:
         provider = self._registry.find(choice.provider)
         if provider is None:
             return Decimal(0)
-        tokens_in = math.ceil(characters / CHARACTERS_OF_A_TOKEN)
-        tokens_out = max_tokens or USUAL_OUTPUT_TOKENS
+        tokens_in = math.ceil(characters / ASCII_OF_A_TOKEN)
+        tokens_out = max_tokens or USUAL_ANSWER_TOKENS
         return provider.cost(choice.model, tokens_in, tokens_out) or Decimal(0)
 
 

@@ -160,8 +160,8 @@ class MessageService:
         async with self._budgets.reserving(
             user_id,
             choices,
-            characters=_characters(request.message, asking),
-            max_tokens=asking.max_tokens,
+            message=request.message,
+            asking=asking,
             conversation_id=request.conversation_id,
         ) as held:
             new = _new_message(user_id, request, held.choices, asking, once)
@@ -203,8 +203,8 @@ class MessageService:
         async with self._budgets.reserving(
             user_id,
             choices,
-            characters=_characters(request.message, asking),
-            max_tokens=asking.max_tokens,
+            message=request.message,
+            asking=asking,
             conversation_id=before.conversation_id,
         ) as held:
             new = _new_message(user_id, request, held.choices, asking, None)
@@ -283,10 +283,6 @@ def _asking(request: AskRequest, before: Asking | None = None) -> Asking:
         if (value := getattr(request, name)) is not None
     }
     return replace(before or Asking(), **given)
-
-
-def _characters(message: str, asking: Asking) -> int:
-    return len(message) + len(asking.system or "")
 
 
 def _as_before(

@@ -15,11 +15,14 @@ from webox_chat.providers.base import (
     StreamItem,
     TextDelta,
 )
+from webox_chat.providers.context import ASCII_OF_A_TOKEN, USUAL_ANSWER_TOKENS
 from webox_chat.providers.entries import ProviderRegistryError
 from webox_chat.providers.provider import Provider
 from webox_chat.providers.registry import Registry
 
 __all__ = [
+    "ASCII_OF_A_TOKEN",
+    "USUAL_ANSWER_TOKENS",
     "Asked",
     "ChatTurn",
     "ErrorCode",

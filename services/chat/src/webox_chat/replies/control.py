@@ -118,8 +118,8 @@ class ReplyControl:
         async with self._budgets.reserving(
             user_id,
             [choice],
-            characters=len(sent.content) + len(sent.asking.system or ""),
-            max_tokens=sent.asking.max_tokens,
+            message=sent.content,
+            asking=sent.asking,
             conversation_id=sent.conversation_id,
         ) as held:
             again = await self._replies.retry(

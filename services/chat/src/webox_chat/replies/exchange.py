@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from webox_chat.live.texts import GrowingText
 from webox_chat.providers import (
+    ASCII_OF_A_TOKEN,
     Asked,
     Finished,
     ProviderError,
@@ -18,9 +19,6 @@ from webox_chat.replies.schemas import Claim, Fallback, Final, FinalStatus, Open
 
 Cost = Callable[[str, str, int | None, int | None], Decimal | None]
 """Of a provider's model, for so many tokens in and out; None when a price or count is unknown."""
-
-_CHARACTERS_OF_A_TOKEN = 3
-"""Of an estimate, where the provider did not say."""
 
 
 class Exchange:
@@ -105,7 +103,7 @@ class Exchange:
         said = len(self.text) + sum(map(len, self._reasoning))
         if not (said and Decimal(self.claim.reserved)):
             return None
-        tokens = self._asked_characters // _CHARACTERS_OF_A_TOKEN, said // _CHARACTERS_OF_A_TOKEN
+        tokens = self._asked_characters // ASCII_OF_A_TOKEN, said // ASCII_OF_A_TOKEN
         return self._cost(self._asked.provider, self._asked.model, *tokens)
 
     def _ask(self, asked: Asked) -> None:
