@@ -30,6 +30,7 @@ from webox_double import Double, running_double
 from webox_kit.database import Database
 from webox_kit.event_tables import outbox
 from webox_kit.testing import Keys, serve
+from webox_local.servers import Servers
 
 REGISTRY = """
 extends_default = false
@@ -215,6 +216,35 @@ def process(command: str, settings: ChatSettings, log: Path) -> Iterator[subproc
         finally:
             running.terminate()
             running.wait(30)
+
+
+@pytest.fixture(scope="session")
+def settings_apart(
+    chat_settings: ChatSettings,
+    make_database: Callable[[], str],
+    servers: Servers,
+    redis_numbers: Iterator[int],
+    double: Double,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., ChatSettings]:
+    """`settings_apart(registry, **changes)`: of a service that shares nothing with the usual one.
+
+    `registry` is a providers file with `{url}` where the double listens; None is the usual one.
+    """
+
+    def make(registry: str | None = None, **changes: Any) -> ChatSettings:
+        if registry is not None:
+            file = tmp_path_factory.mktemp("registry") / "providers.toml"
+            file.write_text(registry.format(url=double.url))
+            changes["providers_file"] = file
+        apart = {
+            "database_url": make_database(),
+            "redis_url": servers.redis.url(next(redis_numbers)),
+            "broker_url": servers.redis.broker_url(next(redis_numbers)),
+        }
+        return chat_settings.model_copy(update=apart | changes)
+
+    return make
 
 
 @asynccontextmanager

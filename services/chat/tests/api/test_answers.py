@@ -35,17 +35,8 @@ retry = {{ tries = 1 }}
 
 
 @pytest.fixture(scope="module")
-def settings(chat_settings, double, tmp_path_factory, make_database, servers, redis_numbers):
-    registry = tmp_path_factory.mktemp("answers") / "providers.toml"
-    registry.write_text(REGISTRY.format(url=double.url))
-    return chat_settings.model_copy(
-        update={
-            "providers_file": registry,
-            "database_url": make_database(),
-            "redis_url": servers.redis.url(next(redis_numbers)),
-            "broker_url": servers.redis.broker_url(next(redis_numbers)),
-        }
-    )
+def settings(settings_apart):
+    return settings_apart(REGISTRY)
 
 
 @pytest.fixture(scope="module")

@@ -40,19 +40,9 @@ NOW = {"seconds": 0}
 
 
 @pytest.fixture(scope="module")
-def settings(chat_settings, double, tmp_path_factory, make_database, servers, redis_numbers):
+def settings(settings_apart):
     """Users may spend a dollar a month."""
-    registry = tmp_path_factory.mktemp("budgets") / "providers.toml"
-    registry.write_text(REGISTRY.format(url=double.url))
-    return chat_settings.model_copy(
-        update={
-            "providers_file": registry,
-            "monthly_spend": Decimal(1),
-            "database_url": make_database(),
-            "redis_url": servers.redis.url(next(redis_numbers)),
-            "broker_url": servers.redis.broker_url(next(redis_numbers)),
-        }
-    )
+    return settings_apart(REGISTRY, monthly_spend=Decimal(1))
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,9 @@ DRAIN_SECONDS = 0.5
 
 
 @pytest.fixture
-async def settings(chat_settings, make_database, servers, redis_numbers):
+def settings(settings_apart):
     """Leases hold long: only what is handed back is begun again soon."""
-    return chat_settings.model_copy(
-        update={
-            "database_url": make_database(),
-            "redis_url": servers.redis.url(next(redis_numbers)),
-            "broker_url": servers.redis.broker_url(next(redis_numbers)),
-            "lease_seconds": 60,
-            "drain_seconds": DRAIN_SECONDS,
-        }
-    )
+    return settings_apart(lease_seconds=60, drain_seconds=DRAIN_SECONDS)
 
 
 @pytest.fixture
