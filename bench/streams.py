@@ -2,7 +2,8 @@
 
 The double writes into every piece when it sent it. The same client alternates between a stream
 through the gateway and one from the provider itself; what Webox adds is the difference. Then 100
-streams of 20 deltas a second run at once, half of the time through the gateway, half directly.
+streams of 20 deltas a second are asked for at once, in turn through the gateway and directly, and
+deltas count while all of them run. How long the 100 sends take to begin is told beside it.
 """
 
 import asyncio
@@ -19,8 +20,9 @@ from bench.running import User, registered, running_webox
 FIRSTS = 100
 STREAMS = 100
 STREAMS_OF_A_USER = 10
-PIECES = 120
+PIECES = 240
 EVERY_MS = 50
+SETTLING_NS = 10**9
 PROVIDERS = ["GPT-4", "Claude", "Mistral", "DeepSeek"]
 MOST_FIRST_MS = 5.0
 MOST_DELTA_MS, MOST_DELTA_P99_MS = 2.0, 8.0
@@ -94,8 +96,8 @@ async def _to_the_first(texts: AsyncIterator[str]) -> float:
     return taken * 1000
 
 
-async def delays(url: str, double_url: str) -> tuple[list[float], list[float]]:
-    """Milliseconds from the provider's sending of each piece to its coming here."""
+async def delays(url: str, double_url: str) -> tuple["Pieces", "Pieces"]:
+    """Of the pieces through Webox, and of those that came directly."""
     model = f"stream:{PIECES}:{EVERY_MS}"
     async with AsyncExitStack() as stack:
         users = [
@@ -104,9 +106,9 @@ async def delays(url: str, double_url: str) -> tuple[list[float], list[float]]:
         ]
         connector = aiohttp.TCPConnector(limit=0)
         client = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        ours: list[float] = []
-        direct: list[float] = []
+        ours, direct = Pieces(), Pieces()
         for _ in range(2):
+            ours.begin()
             await asyncio.gather(
                 *(
                     _note_delays(
@@ -122,6 +124,7 @@ async def delays(url: str, double_url: str) -> tuple[list[float], list[float]]:
                     for number in range(STREAMS)
                 )
             )
+            direct.begin()
             await asyncio.gather(
                 *(
                     _note_delays(direct_events(client, double_url, model), direct)
@@ -131,16 +134,52 @@ async def delays(url: str, double_url: str) -> tuple[list[float], list[float]]:
     return ours, direct
 
 
-async def _note_delays(texts: AsyncIterator[str], noted: list[float]) -> None:
-    """Those of the pieces after the first second, when all streams run."""
-    rest, seen = "", 0
+class Pieces:
+    """When each piece was sent and when it came, in ns, by round and stream."""
+
+    def __init__(self) -> None:
+        self._rounds: list[tuple[int, list[list[tuple[int, int]]]]] = []
+
+    def begin(self) -> None:
+        """Another round, now."""
+        self._rounds.append((time.time_ns(), []))
+
+    def stream(self) -> list[tuple[int, int]]:
+        """Where a stream's pieces are noted."""
+        pieces: list[tuple[int, int]] = []
+        self._rounds[-1][1].append(pieces)
+        return pieces
+
+    def delays(self) -> list[float]:
+        """Milliseconds, of the pieces that were sent while all streams of their round ran.
+
+        That is from a second after the last of them began here until the first was sent whole.
+        """
+        found = []
+        for _, streams in self._rounds:
+            begins = max(pieces[0][1] for pieces in streams) + SETTLING_NS
+            ends = min(pieces[-1][0] for pieces in streams)
+            found += [
+                (came - sent) / 1e6
+                for pieces in streams
+                for sent, came in pieces
+                if begins <= sent <= ends
+            ]
+        return found
+
+    def seconds_to_begin(self) -> float:
+        """Until the first piece of every stream was here; of the slowest round."""
+        return max(
+            (max(each[0][1] for each in streams) - began) / 1e9 for began, streams in self._rounds
+        )
+
+
+async def _note_delays(texts: AsyncIterator[str], noted: Pieces) -> None:
+    rest, pieces_of_stream = "", noted.stream()
     async for text in texts:
         now = time.time_ns()
         *pieces, rest = (rest + text).split(" ")
-        for piece in pieces:
-            seen += 1
-            if seen > 1000 // EVERY_MS:
-                noted.append((now - int(piece.partition(":")[2])) / 1e6)
+        pieces_of_stream += [(int(piece.partition(":")[2]), now) for piece in pieces]
 
 
 def main() -> None:
@@ -152,8 +191,12 @@ def main() -> None:
             f"first delta: {statistics.median(ours):.1f} ms, the provider's own "
             f"{statistics.median(direct):.1f} ms: {over:.1f} ms over (at most {MOST_FIRST_MS})"
         )
-        ours, direct = asyncio.run(delays(stack.url, double.url))
-    print(f"{STREAMS} streams of {1000 // EVERY_MS} deltas/s, {len(ours)} deltas")
+        noted, noted_directly = asyncio.run(delays(stack.url, double.url))
+    ours, direct = noted.delays(), noted_directly.delays()
+    print(
+        f"{STREAMS} streams of {1000 // EVERY_MS} deltas/s, {len(ours)} deltas while all run; the "
+        f"{STREAMS} sends took {noted.seconds_to_begin():.1f} s to begin"
+    )
     print(f"each delta after {_spread(ours)}; directly {_spread(direct)}")
     median = statistics.median(ours) - statistics.median(direct)
     p99 = _at(ours, 0.99) - _at(direct, 0.99)
