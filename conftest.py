@@ -1,1 +1,1 @@
-pytest_plugins = ["webox_local.testing", "webox_kit.testing"]
+pytest_plugins = ["webox_local.testing", "webox_kit.testing", "fault_table"]

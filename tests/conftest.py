@@ -1,15 +1,9 @@
 """The whole real Webox, started once for all tests that go through its gateway."""
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
-
-# What these tests share, with each other and with the benchmarks.
-sys.path.insert(0, str(Path(__file__).parent / "support"))
-
 from webox_stack import (
     DoubleProgram,
     Stack,

@@ -5,11 +5,14 @@ import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 
+import pytest
 from webox_stack import DoubleProgram, Stack, User, eventually
 from webox_stack.watching import named, shown
 
 from webox_double import answer_text
 from webox_local.servers import Servers
+
+pytestmark = pytest.mark.fault("F29")
 
 _numbers = count(1)
 Healthy = Callable[[], Awaitable[None]]

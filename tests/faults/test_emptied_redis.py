@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pytest
 from webox_stack import DoubleProgram, Stack, User, eventually
 
 from webox_double import answer_text
+
+pytestmark = pytest.mark.fault("F09")
 
 # As chat publishes its events.
 CHAT_STREAM = "webox:events:chat"

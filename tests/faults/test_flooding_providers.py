@@ -10,6 +10,8 @@ from webox_stack.watching import named, shown
 
 from webox_double import answer_text
 
+pytestmark = pytest.mark.fault("F21")
+
 Healthy = Callable[[], Awaitable[None]]
 PROVIDERS = ["GPT-4", "Claude"]
 MOST_TEXT = 1_000_000

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from webox_stack import DoubleProgram, Stack, User, eventually
 
 from webox_double import answer_text
+
+pytestmark = pytest.mark.fault("F01")
 
 # The lease (3 s here) and what looking for lost ones may take after it.
 RUN_AGAIN_SECONDS = 13

@@ -9,6 +9,8 @@ from webox_stack.watching import shown
 
 from webox_double import answer_text
 
+pytestmark = pytest.mark.fault("F20")
+
 _numbers = count(1)
 Healthy = Callable[[], Awaitable[None]]
 # One of each protocol.
@@ -89,6 +91,7 @@ async def test_a_redirect_is_not_followed(
     await healthy()
 
 
+@pytest.mark.fault("F22")
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_a_stream_that_ends_before_anything_was_shown_is_asked_for_again(
     user: User, double: DoubleProgram, healthy: Healthy, provider: str

@@ -12,6 +12,8 @@ from webox_stack.watching import shown
 
 from webox_double import answer_text
 
+pytestmark = pytest.mark.fault("F28")
+
 AT_ONCE = 50
 _numbers = count(1)
 Healthy = Callable[[], Awaitable[None]]

@@ -11,6 +11,8 @@ from webox_stack.watching import named
 
 from webox_double import answer_text
 
+pytestmark = pytest.mark.fault("F19")
+
 _numbers = count(1)
 Healthy = Callable[[], Awaitable[None]]
 # Both protocols.

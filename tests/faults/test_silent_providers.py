@@ -10,6 +10,8 @@ from webox_stack.watching import named, shown
 
 from webox_double import answer_text
 
+pytestmark = pytest.mark.fault("F18")
+
 OTHERS = ["GPT-4", "Claude", "Mistral"]
 HELD_UP_SECONDS = 1
 # What a loaded machine may take besides the provider's own limit.

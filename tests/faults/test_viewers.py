@@ -9,10 +9,13 @@ from functools import partial
 from itertools import count
 from urllib.parse import urlsplit
 
+import pytest
 from webox_stack import DoubleProgram, Event, Stack, User, eventually
 from webox_stack.watching import named, shown
 
 from webox_double import answer_text
+
+pytestmark = pytest.mark.fault("F23")
 
 _numbers = count(1)
 Healthy = Callable[[], Awaitable[None]]
