@@ -133,6 +133,8 @@ class TestSignals:
 
             async def heard() -> bool:
                 async with signals.expect(topic, 1) as signal:
+                    # The subscription goes through the proxy, the signal does not.
+                    await signals.confirmed(topic, 1)
                     await send_signal(redis, topic, 1)
                     return await signal.wait(0.05)
 

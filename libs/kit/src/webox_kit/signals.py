@@ -118,8 +118,13 @@ class Signals:
 
     async def _listen_for_ever(self) -> None:
         while True:
-            with suppress(RedisError, OSError):
+            try:
                 await self._listen()
+            except (RedisError, OSError):
+                pass
+            except Exception:
+                # Whatever it was, this process must not go deaf for good.
+                log.exception("listening failed")
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
