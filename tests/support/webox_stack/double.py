@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from webox_stack.programs import PLAIN_HTTP, program
+from webox_kit.testing import PLAIN_HTTP
+from webox_stack.programs import program
 
 
 @dataclass(frozen=True)

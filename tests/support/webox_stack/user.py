@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from webox_stack.programs import PLAIN_HTTP
+from webox_kit.testing import PLAIN_HTTP
 from webox_stack.watching import EVENT_STREAM, Watching
 from webox_stack.witness import Witness
 

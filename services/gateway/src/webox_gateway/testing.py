@@ -17,6 +17,7 @@ from webox_gateway.models import account
 from webox_gateway.server import server_config
 from webox_gateway.settings import GatewaySettings
 from webox_kit.database import Database
+from webox_kit.testing import PLAIN_HTTP
 
 PASSWORD = "canary-password-1"  # noqa: S105 - nobody's
 SERVICES = ("chat", "search", "exporter", "dashboard")
@@ -128,7 +129,8 @@ async def served(
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
         async with _listening(config, listener):
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            url = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=url, timeout=30, verify=PLAIN_HTTP) as client:
                 yield Gateway(client, port, upstreams, settings, database)
             await database.close()
 
