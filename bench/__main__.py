@@ -16,6 +16,7 @@ BENCHMARKS = (
     "gateway",
     "conversation_list",
     "rebuild",
+    "restart",
 )
 
 

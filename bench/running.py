@@ -13,20 +13,30 @@ from webox_stack import (  # noqa: E402 - found on the path above
     DoubleProgram,
     Stack,
     User,
+    eventually,
     registered,
     running_double_program,
     running_stack,
+    signed_in,
     write_registry,
 )
 from webox_stack.programs import program  # noqa: E402 - likewise
+from webox_stack.user import PASSWORD  # noqa: E402 - likewise
 
 __all__ = [
+    "PASSWORD",
     "PROJECT",
+    "DoubleProgram",
+    "Stack",
     "User",
+    "eventually",
     "program",
     "registered",
     "running_double_program",
+    "running_stack",
     "running_webox",
+    "signed_in",
+    "write_registry",
 ]
 
 

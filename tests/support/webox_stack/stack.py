@@ -48,6 +48,17 @@ class Stack:
             os.killpg(pids[name], signal.SIGKILL)
             self.killed.add(pids[name])
 
+    def kill_everything(self) -> None:
+        """Kills all that belongs to this start, as if the machine had lost its power."""
+        self.killed.add(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        # What had just been started when one looked is there at the next look.
+        while running := self.processes():
+            for each in running:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+
     @contextlib.contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
         """Within the block the programs do nothing at all, and do not know it."""
@@ -80,6 +91,8 @@ class Stack:
 
     def check_clean_end(self) -> None:
         """Ends it unless that has been done, and looks that it ended well and left nothing."""
+        if self.process.pid in self.killed:
+            return
         code = self.process.poll() if self.process.poll() is not None else self.end()
         assert code == 0, f"`webox up` ended with {code}:\n{self.logs.said()}"
         assert self.processes() == []
