@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 from webox_stack import DoubleProgram, Stack, User, eventually
@@ -12,6 +13,8 @@ pytestmark = pytest.mark.fault("F01")
 
 # The lease (3 s here) and what looking for lost ones may take after it.
 RUN_AGAIN_SECONDS = 13
+# What the model takes once it is asked again, and more on a busy machine.
+ANSWER_SECONDS = 10
 
 
 async def test_the_reply_still_arrives_once(
@@ -35,6 +38,7 @@ async def test_the_reply_still_arrives_once(
 
     await eventually(asked)
     webox.kill("chat-worker")
+    killed_at = datetime.now(UTC)
 
     async def answered() -> dict[str, object]:
         now: dict[str, object] = await user.get(f"/api/chat/messages/{sent['message_id']}")
@@ -44,10 +48,12 @@ async def test_the_reply_still_arrives_once(
         }
         return now
 
-    now = await eventually(answered, RUN_AGAIN_SECONDS)
+    now = await eventually(answered, RUN_AGAIN_SECONDS + ANSWER_SECONDS)
     # It was called twice, which is counted and told; Claude, whose answer was there, once.
     outcomes = [call["outcome"] for call in double.calls(slow_model)]
     assert outcomes == ["aborted", "finished"]
+    run_again_at = datetime.fromisoformat(double.calls(slow_model)[1]["at"])
+    assert (run_again_at - killed_at).total_seconds() < RUN_AGAIN_SECONDS
     replies = now["replies"]
     assert isinstance(replies, dict)
     assert {name: reply["attempt"] for name, reply in replies.items()} == {"GPT-4": 2, "Claude": 1}
