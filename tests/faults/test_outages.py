@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -14,6 +15,11 @@ from webox_double import answer_text
 
 Healthy = Callable[[], Awaitable[None]]
 MOST_REDIS_SECONDS = 3
+MOST_SEND_SECONDS = 2
+MOST_PLAIN_SECONDS = 1
+# Twenty times the connections of a service's pool; a user may have ten.
+STREAMS = 200
+STREAMS_EACH = 10
 MOST_AWAY_SECONDS = 10
 WRITERS = 4
 
@@ -51,9 +57,11 @@ async def test_nobody_waits_long_for_a_redis_that_stands_still(
         sent = await send(user, 0)
         assert sent.status_code == 202, sent.text
         assert time.monotonic() - began < MOST_REDIS_SECONDS
+        began = time.monotonic()
         async with opened(webox.url) as client:
             ready = await client.get("/readyz")
         assert ready.json()["status"] == "degraded", ready.text
+        assert time.monotonic() - began < MOST_REDIS_SECONDS
     await answered(user, [sent])
     await healthy()
 
@@ -100,10 +108,9 @@ async def _at_least(seen: list[tuple[float, httpx.Response]], count: int) -> Non
 
 
 @pytest.mark.fault("F15")
-async def test_search_that_stands_still_touches_nobody_else(
+async def test_search_that_dies_touches_nobody_else(
     webox: Stack, user: User, healthy: Healthy
 ) -> None:
-    """Killed, and killed again as often as it comes back."""
     with webox.frozen("search-events"):
         webox.kill("search-api")
         sent = await user.send("Bonjour tulipe", selected_providers=["GPT-4"])
@@ -118,4 +125,43 @@ async def test_search_that_stands_still_touches_nobody_else(
         assert (await user.get("/api/chat/search?q=tulipe"))["total"] == 1
 
     await eventually(found, seconds=60)
+    await healthy()
+
+
+@pytest.mark.fault("F10")
+async def test_a_redis_that_is_killed_and_comes_back_with_its_data_costs_nothing(
+    webox: Stack, user: User, healthy: Healthy
+) -> None:
+    workers = webox.pids()["chat-worker"]
+    webox.kill("redis")
+    sent = [await send(user, number) for number in range(5)]
+    assert [each.status_code for each in sent] == [202] * 5
+    assert max(each.elapsed.total_seconds() for each in sent) < MOST_SEND_SECONDS
+    await answered(user, sent)
+    await healthy()
+    assert webox.pids()["chat-worker"] == workers
+
+
+@pytest.mark.fault("F14")
+async def test_open_streams_hold_no_database_connections(
+    make_user: Callable[[], Awaitable[User]], healthy: Healthy
+) -> None:
+    viewers = [await make_user() for _ in range(STREAMS // STREAMS_EACH)]
+    async with AsyncExitStack() as streams:
+        for viewer in viewers:
+            sent = await viewer.send(
+                "Bonjour",
+                expect=202,
+                selected_providers=["GPT-4"],
+                selected_models={"GPT-4": "delay:8000"},
+                wait={"seconds": 0},
+            )
+            path = f"/api/chat/messages/{sent['message_id']}/stream"
+            for _ in range(STREAMS_EACH):
+                stream = await streams.enter_async_context(viewer.watching(path))
+                await stream.until("message")
+        for viewer in viewers:
+            began = time.monotonic()
+            await viewer.get("/api/chat/conversations")
+            assert time.monotonic() - began < MOST_PLAIN_SECONDS
     await healthy()

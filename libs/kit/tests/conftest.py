@@ -19,8 +19,8 @@ from webox_local.testing import MakeDatabase
 sys.path.insert(0, str(Path(__file__).parent / "probe"))
 
 from webox_probe.cli import main
-from webox_stack.proxy import Proxy
 from webox_probe.settings import ProbeSettings
+from webox_stack.proxy import Proxy
 
 
 @pytest.fixture(scope="session")
