@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
-from webox_stack import Stack, User, eventually, opened
+from webox_stack import DoubleProgram, Stack, User, eventually, opened
 
 from webox_double import answer_text
 
@@ -144,8 +144,9 @@ async def test_a_redis_that_is_killed_and_comes_back_with_its_data_costs_nothing
 
 @pytest.mark.fault("F14")
 async def test_open_streams_hold_no_database_connections(
-    make_user: Callable[[], Awaitable[User]], healthy: Healthy
+    make_user: Callable[[], Awaitable[User]], double: DoubleProgram, healthy: Healthy
 ) -> None:
+    model = "delay:12000+open-streams"
     viewers = [await make_user() for _ in range(STREAMS // STREAMS_EACH)]
     async with AsyncExitStack() as streams:
         for viewer in viewers:
@@ -153,7 +154,7 @@ async def test_open_streams_hold_no_database_connections(
                 "Bonjour",
                 expect=202,
                 selected_providers=["GPT-4"],
-                selected_models={"GPT-4": "delay:8000"},
+                selected_models={"GPT-4": model},
                 wait={"seconds": 0},
             )
             path = f"/api/chat/messages/{sent['message_id']}/stream"
@@ -164,4 +165,6 @@ async def test_open_streams_hold_no_database_connections(
             began = time.monotonic()
             await viewer.get("/api/chat/conversations")
             assert time.monotonic() - began < MOST_PLAIN_SECONDS
+        # All were open until now.
+        assert [call["outcome"] for call in double.calls(model)] == ["running"] * len(viewers)
     await healthy()
