@@ -19,8 +19,8 @@ from webox_local.testing import MakeDatabase
 sys.path.insert(0, str(Path(__file__).parent / "probe"))
 
 from webox_probe.cli import main
-from webox_probe.proxy import Proxy
 from webox_probe.settings import ProbeSettings
+from webox_stack.proxy import Proxy
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ async def database_proxy(database_url: str, short_folder: Path) -> AsyncIterator
 
 @pytest.fixture
 def proxied_database_url(database_url: str, database_proxy: Proxy) -> str:
-    url = make_url(database_url).update_query_dict({"host": str(database_proxy.socket.parent)})
+    url = make_url(database_url).update_query_dict({"host": str(database_proxy.at.parent)})
     return url.render_as_string(hide_password=False)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from redis.asyncio import Redis
-from webox_probe.proxy import Proxy
+from webox_stack.proxy import Proxy
 
 from webox_kit.circuits import Circuit, CircuitOpenError, CircuitPolicy, SharedCircuits
 from webox_kit.streams import connect
@@ -156,7 +156,7 @@ class TestSharing:
     ) -> None:
         client = connect(proxied_redis_url)
         circuit = SharedCircuits(client).circuit(request.node.name, POLICY)
-        redis_proxy.close()
+        redis_proxy.refuse()
         assert await fail(circuit) == [False, False, True]
         assert await refused(circuit)
         await probe(circuit)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 from webox_probe.events import rows, running
-from webox_probe.proxy import Proxy
+from webox_stack.proxy import Proxy
 
 from webox_kit.consumer import ConsumerStoppedError
 from webox_kit.database import Database
@@ -74,7 +74,7 @@ class TestOneOfTwo:
         async with running(cut_off.duties.run()):
             await eventually(cut_off.does_both)
             async with running(other.duties.run()):
-                database_proxy.close()
+                database_proxy.refuse()
                 await eventually(other.does_both)
                 await eventually(cut_off.does_nothing)
         await cut_off.database.close()

@@ -17,7 +17,7 @@ from webox_probe.events import (
     titles_in_stream,
     wire,
 )
-from webox_probe.proxy import Proxy
+from webox_stack.proxy import Proxy
 
 from webox_kit.database import Database
 from webox_kit.relay import Relay
@@ -35,11 +35,11 @@ class TestConsumer:
         async with running(make_consumer(database, client).run()) as work:
             await append(redis, wire("before"))
             await eventually(lambda: effects_contain(database, "before"))
-            redis_proxy.close()
+            redis_proxy.refuse()
             await append(redis, wire("during"))
             await asyncio.sleep(0.2)
             assert not work.done()
-            await redis_proxy.open()
+            await redis_proxy.pass_on()
             await eventually(lambda: effects_contain(database, "during"))
         assert await rows(database, "SELECT 1 FROM dead_letter") == []
         await client.aclose()
@@ -58,10 +58,10 @@ class TestConsumer:
         async with running(make_consumer(database, client).run()):
             await append(redis, wire("before"))
             await eventually(lambda: effects_contain(database, "before"))
-            redis_proxy.freeze()  # for good: only new connections get through
+            redis_proxy.blackhole()  # for good: only new connections get through
             await append(redis, wire("after"))
             await asyncio.sleep(0.5)
-            redis_proxy.replace()
+            redis_proxy.leave_in_the_dark()
             await eventually(lambda: effects_contain(database, "after"))
         await client.aclose()
 
@@ -79,11 +79,11 @@ class TestConsumer:
         async with running(make_consumer(proxied, blocking_redis).run()) as work:
             await append(redis, wire("before"))
             await eventually(lambda: effects_contain(database, "before"))
-            database_proxy.close()
+            database_proxy.refuse()
             await append(redis, wire("during"))
             await asyncio.sleep(0.5)  # far more than five tries
             assert not work.done()
-            await database_proxy.open()
+            await database_proxy.pass_on()
             await eventually(lambda: effects_contain(database, "during"))
         assert await rows(database, "SELECT 1 FROM dead_letter") == []
         assert await effects(database) == ["before", "during"]
@@ -95,13 +95,13 @@ class TestRelay:
         self, database: Database, redis: Redis, redis_proxy: Proxy, proxied_redis_url: str
     ) -> None:
         client = connect(proxied_redis_url)
-        redis_proxy.close()
+        redis_proxy.refuse()
         await publish_started(database, "patient")
         relay = Relay(database, client, SOURCE, kept=timedelta(days=7))
         async with running(relay.run()) as work:
             await asyncio.sleep(0.2)
             assert not work.done()
-            await redis_proxy.open()
+            await redis_proxy.pass_on()
             await eventually(lambda: titles_in_stream(redis))
         assert await titles_in_stream(redis) == ["patient"]
         await client.aclose()
@@ -118,10 +118,10 @@ class TestSignals:
     ) -> None:
         client = connect(proxied_redis_url)
         await send_signal(client, "reply", 1)
-        redis_proxy.freeze()
+        redis_proxy.blackhole()
         async with asyncio.timeout(2):
             await send_signal(client, "reply", 1)
-        redis_proxy.thaw()
+        await redis_proxy.pass_on()
         await client.aclose()
 
     async def test_listening_goes_on_when_redis_is_back(
@@ -139,8 +139,8 @@ class TestSignals:
                     return await signal.wait(0.05)
 
             await eventually(heard)
-            redis_proxy.close()
-            await redis_proxy.open()
+            redis_proxy.refuse()
+            await redis_proxy.pass_on()
             await eventually(heard)
         await client.aclose()
 
@@ -188,12 +188,12 @@ class TestTasks:
     ) -> None:
         queue = TaskQueue(create_celery("probe", redis_proxy.instead_of(broker_url)))
         assert await queue.send("probe.task", 1) is True
-        redis_proxy.close()
+        redis_proxy.refuse()
         assert await queue.send("probe.task", 2) is False
-        await redis_proxy.open()
+        await redis_proxy.pass_on()
         assert await queue.send("probe.task", 3) is True
-        redis_proxy.close()
-        await redis_proxy.open()
+        redis_proxy.refuse()
+        await redis_proxy.pass_on()
         assert await queue.send("probe.task", 4) is True
         await queue.close()
 
@@ -202,8 +202,8 @@ class TestTasks:
     ) -> None:
         queue = TaskQueue(create_celery("probe", redis_proxy.instead_of(broker_url)))
         assert await queue.send("probe.task", 1) is True
-        redis_proxy.freeze()
+        redis_proxy.blackhole()
         async with asyncio.timeout(2):
             assert await queue.send("probe.task", 2) is False
-        redis_proxy.thaw()
+        await redis_proxy.pass_on()
         await queue.close()

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from redis.asyncio import Redis
-from webox_probe.proxy import Proxy
+from webox_stack.proxy import Proxy
 
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.shared_slots import SharedSlots, SlotPool
@@ -161,7 +161,7 @@ class TestSeveralProcesses:
 
 
 class TestRedisAway:
-    @pytest.mark.parametrize("fault", ["close", "freeze"])
+    @pytest.mark.parametrize("fault", ["refuse", "blackhole"])
     async def test_the_limit_holds_in_the_process(
         self, proxied_redis_url: str, redis_proxy: Proxy, name: str, fault: str
     ) -> None:

@@ -13,7 +13,7 @@ log = get_logger(__name__)
 Check = Callable[[], Awaitable[object]]
 """Raises when the dependency it is about is away."""
 
-CHECK_SECONDS = 2.0
+CHECK_SECONDS = 1.5
 
 
 class Health(BaseModel):
@@ -27,11 +27,16 @@ class Readiness(BaseModel):
     checks: dict[str, Literal["ok", "away"]]
 
 
-async def readiness(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Readiness:
-    """Run all checks at once, each within two seconds."""
+async def readiness(
+    required: Mapping[str, Check],
+    optional: Mapping[str, Check],
+    *,
+    seconds: float = CHECK_SECONDS,
+) -> Readiness:
+    """Run all checks at once, each within `seconds`."""
     names = [*required, *optional]
     states = await asyncio.gather(
-        *(_state(check) for check in [*required.values(), *optional.values()])
+        *(_state(check, seconds) for check in [*required.values(), *optional.values()])
     )
     checks = dict(zip(names, states, strict=True))
     if any(checks[name] == "away" for name in required):
@@ -41,9 +46,9 @@ async def readiness(required: Mapping[str, Check], optional: Mapping[str, Check]
     return Readiness(status=status, checks=checks)
 
 
-async def _state(check: Check) -> Literal["ok", "away"]:
+async def _state(check: Check, seconds: float) -> Literal["ok", "away"]:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(seconds):
             await check()
     except Exception as error:  # noqa: BLE001 - whatever it is, the dependency does not serve
         log.warning("check failed", error=type(error).__name__)

@@ -11,7 +11,9 @@ from webox_kit.runtime import Runtime
 
 router = APIRouter(include_in_schema=False)
 
-_TIMEOUT = aiohttp.ClientTimeout(total=CHECK_SECONDS)
+# A service whose Redis stands still says so only once its own check is over: it can serve.
+_SECONDS = CHECK_SECONDS + 1
+_TIMEOUT = aiohttp.ClientTimeout(total=_SECONDS)
 _NEEDED = ("chat",)
 """Services that the system cannot serve without; without the others it does less."""
 
@@ -30,6 +32,7 @@ class SystemHealth:
             return await readiness(
                 {"database": self._runtime.database.ping, **needed},
                 {"redis": self._runtime.redis.ping, **services},
+                seconds=_SECONDS,
             )
 
     def _check(self, session: aiohttp.ClientSession, name: str) -> Check:
