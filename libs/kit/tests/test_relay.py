@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -119,6 +120,7 @@ asyncio.run(relay.publish_pending())
 """
 
 
+@pytest.mark.fault("F07")
 class TestCrash:
     async def test_between_publishing_and_marking_is_twice_in_the_stream_and_one_effect(
         self,
@@ -128,12 +130,15 @@ class TestCrash:
         redis_url: str,
         blocking_redis: Redis,
         relay: Relay,
+        tmp_path: Path,
     ) -> None:
         await publish_started(database, "once")
+        armed = tmp_path / "failpoint"
+        armed.write_text("chat.after_publish")
         crashed = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-c", CRASHING_RELAY, database_url, redis_url],
-            env={**os.environ, "WEBOX_TESTING": "1", "WEBOX_FAILPOINT": "chat.after_publish"},
+            env={**os.environ, "WEBOX_TESTING": "1", "WEBOX_FAILPOINT_FILE": str(armed)},
             check=False,
         )
         assert crashed.returncode == -signal.SIGKILL

@@ -86,10 +86,10 @@ async def test_a_killed_child_loses_nothing(
         update={"export_lease_seconds": 1.0, "export_enqueue_again_seconds": 0.5}
     )
     once = tmp_path / "die-once"
-    once.touch()
+    once.write_text("exporter.mid_write")
     job = await exporter.ordered({"format": "md", "conversation_ids": [1]})
     runtime = Runtime.create("exporter", short)
-    with worker(short, WEBOX_FAILPOINT="exporter.mid_write", WEBOX_FAILPOINT_FILE=str(once)):
+    with worker(short, WEBOX_FAILPOINT_FILE=str(once)):
         async with runtime.closing(), duties(runtime) as by_name:
             reconciling = asyncio.ensure_future(by_name["reconciler"]())
 
