@@ -54,6 +54,10 @@ fmt: .venv/ready-to-test ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
 
+.PHONY: soak
+soak: .venv/ready-to-test ## Kill five hundred processes under load, then compare everything (half an hour)
+	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak $(BIN)/pytest -s tests/faults/test_random_kills.py
+
 .PHONY: bench
 bench: .venv/ready-to-test ## Make every figure of the docs again (minutes)
 	$(BIN)/python -m bench

@@ -1,29 +1,13 @@
 """Operators' commands on a whole Webox that has been used."""
 
-import asyncio
 import json
-import os
-import subprocess
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from webox_stack import Stack, User, eventually
-from webox_stack.programs import program
 
 TEXT = "canary-text"
-
-
-async def webox_command(stack: Stack, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return await asyncio.to_thread(
-        subprocess.run,
-        [program("webox"), *arguments],
-        env={**os.environ, "WEBOX_HOME": str(stack.home.folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 async def use_everything(user: User) -> None:
@@ -76,17 +60,17 @@ async def test_nothing_differs_before_and_after_both_are_rebuilt(webox: Stack, u
         return now
 
     before = await eventually(all_is_known)
-    verified = await webox_command(webox, "verify")
+    verified = await webox.command("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     for what in ("search", "dashboard", "exporter"):
         assert f"{what}: no differences." in verified.stdout
 
     for what in ("search", "dashboard"):
-        rebuilt = await webox_command(webox, "rebuild", what)
+        rebuilt = await webox.command("rebuild", what)
         assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
 
     assert await seen(user) == before
-    verified = await webox_command(webox, "verify", "--json")
+    verified = await webox.command("verify", "--json")
     assert (verified.returncode, verified.stdout) == (0, ""), verified.stderr
-    letters = await webox_command(webox, "dead-letters", "list", "--json")
+    letters = await webox.command("dead-letters", "list", "--json")
     assert (letters.returncode, letters.stdout) == (0, ""), letters.stderr

@@ -1,10 +1,14 @@
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import uvloop
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from webox_probe.events import (
     SOURCE,
     append,
@@ -105,6 +109,23 @@ class TestRelay:
             await eventually(lambda: titles_in_stream(redis))
         assert await titles_in_stream(redis) == ["patient"]
         await client.aclose()
+
+
+@pytest.mark.parametrize("connected", [connect, connect_blocking])
+def test_a_connection_that_was_just_closed_is_an_outage_on_uvloop_too(
+    redis_url: str, connected: Callable[[str], Redis]
+) -> None:
+    async def use_it_once_closed() -> None:
+        client = connected(redis_url)
+        connection: Any = await client.connection_pool.get_connection()
+        connection._writer.transport.abort()  # noqa: SLF001 - as when Redis is killed
+        with pytest.raises(RedisConnectionError):
+            await connection.send_command("PING", check_health=False)
+        await client.connection_pool.release(connection)
+        assert await client.ping()
+        await client.aclose()
+
+    uvloop.run(use_it_once_closed())
 
 
 class TestSignals:

@@ -17,10 +17,10 @@ from webox_stack.user import User
 from webox_stack.waiting import eventually
 
 PATIENCE_SECONDS = 60
+PAUSE_SECONDS = 0.2
 FINAL_SECONDS = 120
-TOO_MANY = 429
-SERVER_ERROR = 500
-MODELS = {"GPT-4": "delay:400+killing", "Claude": "stream:5:60+killing"}
+MAY_BE_REPEATED = {429, 502, 503, 504}
+ENDED = {"done", "failed", "cancelled"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Summary:
     stored: int = 0
     doubled: int = 0
     lost: int = 0
-    replies: int = 0
+    asked: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     exports: Counter[str] = field(default_factory=Counter)
@@ -51,12 +51,13 @@ class Summary:
 
     def __str__(self) -> str:
         kills = ", ".join(f"{name} {count}" for name, count in self.kills.most_common())
-        rate = self.calls / self.replies if self.replies else 0.0
+        rate = self.calls / self.asked if self.asked else 0.0
         return f"""\
 {self.kills.total()} kills in {self.seconds:.0f} s (seed {self.seed}): {kills}
 messages: {self.acknowledged} acknowledged, {self.stored} stored, {self.doubled} doubled, \
 {self.lost} lost
-replies: {self.replies} ({_counted(self.statuses)}), {self.calls} provider calls, {rate:.3f} a reply
+replies: {self.asked} asked for, {self.calls} provider calls, {rate:.3f} each; of those whose \
+conversation was not deleted: {_counted(self.statuses)}
 exports: {_counted(self.exports)}
 longest send, its repeats included: {self.longest_send:.1f} s
 answers other than 2xx, all repeated: {_counted(self.odd)}"""
@@ -71,9 +72,11 @@ class KillLoop:
         self._webox = webox
         self._double = double
         self._pace = pace
+        # Under names of this loop's own, by which its calls are counted.
+        self._models = {"GPT-4": f"delay:400+kills-{seed}", "Claude": f"drip:15+kills-{seed}"}
         self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self.summary = Summary(seed)
-        self._busy = [_BusyUser(user, pace, seed, self.summary) for user in users]
+        self._busy = [_BusyUser(user, self._models, pace, seed, self.summary) for user in users]
 
     async def run(self, kills: int) -> Summary:
         """Kill so many times, and wait until everything that was asked for has come.
@@ -94,7 +97,7 @@ class KillLoop:
         for each in self._busy:
             await eventually(each.everything_came, FINAL_SECONDS)
             await each.count()
-        self.summary.calls = sum(len(self._double.calls(model)) for model in MODELS.values())
+        self.summary.calls = sum(len(self._double.calls(each)) for each in self._models.values())
         return self.summary
 
     def _kill_one(self) -> None:
@@ -106,8 +109,11 @@ class KillLoop:
 class _BusyUser:
     """Does one thing after another, and repeats each until it is answered."""
 
-    def __init__(self, user: User, pace: Pace, seed: int, summary: Summary) -> None:
+    def __init__(
+        self, user: User, models: dict[str, str], pace: Pace, seed: int, summary: Summary
+    ) -> None:
         self._user = user
+        self._models = models
         self._pace = pace
         self._random = random.Random(seed + user.id)  # noqa: S311 - as above
         self._summary = summary
@@ -133,7 +139,7 @@ class _BusyUser:
     async def everything_came(self) -> None:
         for message in self._kept():
             answer = (await self._ask("GET", f"/api/chat/messages/{message}")).json()
-            assert all(each["finished_at"] for each in answer["replies"].values()), answer
+            assert {each["status"] for each in answer["replies"].values()} <= ENDED, answer
         for job in self._exports:
             now = (await self._ask("GET", f"/api/exports/{job}")).json()
             assert now["status"] not in {"queued", "running"}, now
@@ -141,7 +147,7 @@ class _BusyUser:
     async def count(self) -> None:
         """Add what this user has to the summary."""
         texts: Counter[str] = Counter()
-        for conversation in self._conversations:
+        for conversation in await self._listed():
             shown = await self._user.get(f"/api/chat/conversations/{conversation}")
             texts.update(each["content"] for each in shown["messages"] if each["role"] == "user")
         kept = {message: self._sent[message] for message in self._kept()}
@@ -152,10 +158,20 @@ class _BusyUser:
         summary.lost += sum(text not in texts for text in kept.values())
         for message in kept:
             replies = (await self._user.get(f"/api/chat/messages/{message}"))["replies"]
-            summary.replies += len(replies)
             summary.statuses.update(each["status"] for each in replies.values())
         for job in self._exports:
             summary.exports[(await self._user.get(f"/api/exports/{job}"))["status"]] += 1
+
+    async def _listed(self) -> list[int]:
+        """Every conversation there is: also one that nobody was told of."""
+        listed: list[int] = []
+        cursor = ""
+        while True:
+            page = await self._user.get(f"/api/chat/conversations?limit=200{cursor}")
+            listed += [each["id"] for each in page["conversations"]]
+            if not page["next_cursor"]:
+                return listed
+            cursor = f"&cursor={page['next_cursor']}"
 
     def _kept(self) -> list[int]:
         acknowledged = self._user.witness.acknowledged
@@ -165,8 +181,8 @@ class _BusyUser:
         text = f"Question tulipe {len(self._sent)} de {self._user.id}"
         body: dict[str, Any] = {
             "message": text,
-            "selected_providers": list(MODELS),
-            "selected_models": MODELS,
+            "selected_providers": list(self._models),
+            "selected_models": self._models,
             "wait": {"seconds": self._random.choice([0, 5])},
         }
         if self._conversations and self._random.random() < 0.5:
@@ -175,6 +191,7 @@ class _BusyUser:
         key = {"Idempotency-Key": str(uuid4())}
         answer = (await self._ask("POST", "/api/chat/send", json=body, headers=key)).json()
         self._summary.longest_send = max(self._summary.longest_send, time.monotonic() - began)
+        self._summary.asked += len(self._models)
         self._sent[answer["message_id"]] = text
         if answer["conversation_id"] not in self._conversations:
             self._conversations.append(answer["conversation_id"])
@@ -218,7 +235,7 @@ class _BusyUser:
         """As a good client: whatever may be repeated is, for a minute."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            problem = ""
+            pause = PAUSE_SECONDS
             try:
                 response = await self._user.http.request(method, path, **options)
             except httpx.TransportError as error:
@@ -227,11 +244,12 @@ class _BusyUser:
                 if response.is_success or (gone_is_well and response.status_code == 404):
                     return response
                 problem = str(response.status_code)
-                may_be_repeated = response.status_code in {TOO_MANY, *range(SERVER_ERROR, 600)}
-                assert may_be_repeated, f"{method} {path}: {problem} {response.text}"
+                pause = float(response.headers.get("Retry-After", pause))
+                said = f"{method} {path}: {problem} {response.text}"
+                assert response.status_code in MAY_BE_REPEATED, said
             self._summary.odd[problem] += 1
             assert time.monotonic() < deadline, f"{method} {path}: still {problem} after a minute"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(pause)
 
 
 def _counted(counter: Counter[str]) -> str:

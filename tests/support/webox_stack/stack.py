@@ -1,5 +1,6 @@
 """`webox up` as a subprocess, on a home of its own."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -24,6 +25,7 @@ ADMIN = "admin@webox.local"
 INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "WEBOX_REDIS_SERVER")
 START_SECONDS = 180
 STOP_SECONDS = 110
+COMMAND_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,18 @@ class Stack:
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(Servers.of(self.home.folder).redis.url())
+
+    async def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """An operator's `webox` command on this Webox, whatever its exit code."""
+        return await asyncio.to_thread(
+            subprocess.run,
+            [program("webox"), *arguments],
+            env={**os.environ, "WEBOX_HOME": str(self.home.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+        )
 
     def processes(self) -> list[psutil.Process]:
         """Everything on this machine that belongs to this start."""

@@ -3,6 +3,9 @@
 Redis holds only what can be made again: streams (from the outboxes), signals and tasks.
 """
 
+from functools import cache
+from typing import Any
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -32,7 +35,7 @@ def retry_key(service: str) -> str:
 
 def connect(url: str) -> Redis:
     """For commands: gives up after 3 s, so that nothing waits longer on a frozen Redis."""
-    return Redis.from_url(
+    return _client(
         url,
         socket_timeout=3,
         socket_connect_timeout=3,
@@ -46,13 +49,35 @@ def connect_blocking(url: str) -> Redis:
 
     `health_check_interval` is what notices a connection that is half open.
     """
-    return Redis.from_url(
+    return _client(
         url,
         socket_timeout=None,
         socket_connect_timeout=3,
         health_check_interval=10,
         retry=_brief_retry(),
     )
+
+
+def _client(url: str, **options: Any) -> Redis:
+    client = Redis.from_url(url, **options)
+    pool = client.connection_pool
+    pool.connection_class = _with_connection_errors(pool.connection_class)
+    return client
+
+
+@cache
+def _with_connection_errors(connection_class: type[Any]) -> type[Any]:
+    """Of a transport that has just been closed uvloop says RuntimeError, which nobody expects."""
+
+    class Connection(connection_class):  # type: ignore[misc]
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            try:
+                await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                await self.disconnect(nowait=True)
+                raise RedisConnectionError(str(error)) from error
+
+    return Connection
 
 
 def _brief_retry() -> Retry:
