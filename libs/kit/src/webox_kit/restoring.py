@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from webox_kit.database import Database, Session
 from webox_kit.errors import ConfigurationError, UnavailableError
-from webox_kit.event_tables import inbox, outbox, relay_state
+from webox_kit.event_tables import inbox, outbox
 from webox_kit.migrations import applied_revision, migrate, newest_revision
 from webox_kit.ops import group_lag
 
@@ -44,15 +44,14 @@ async def make_ready(database: Database, package: str, own: Step | None) -> None
 
 
 async def forget_what_was_published(session: Session) -> None:
-    """As if Redis had just been lost: the outbox is to be published again, however old it is.
+    """The whole outbox is to be published again, however old it is.
 
-    Its rows and the inbox's are kept as long from now on as they would have been from when they
-    were written. No Redis has the epoch that is noted, so that one which is newer than the backup
-    is not taken for the one that was published to; which groups a stream had stays known.
+    Left to the relay, it would not be: to a Redis that is newer than the backup, epoch and last
+    entry say that nothing was lost. Its rows and the inbox's are kept as long from now on as they
+    would have been from when they were written.
     """
     await session.execute(update(outbox).values(published_at=None, created_at=func.now()))
     await session.execute(update(inbox).values(received_at=func.now()))
-    await session.execute(update(relay_state).values(epoch="", last_entry_id=None))
 
 
 async def wait_until_caught_up(
