@@ -1,7 +1,6 @@
 """`webox backup` under load, `webox restore` over what came since and on another machine."""
 
 import asyncio
-import contextlib
 import hashlib
 import itertools
 import json
@@ -10,14 +9,13 @@ import resource
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import httpx
 import pytest
 from webox_stack import Stack, User, eventually, opened, registered, running_stack, signed_in
 from webox_stack.programs import program
@@ -115,9 +113,7 @@ async def before(original: Stack, tmp_path_factory: pytest.TempPathFactory) -> B
         assert "5 databases and 1 exported document" in made.stdout
         assert file.stat().st_mode & 0o777 == 0o600
         await changed_beyond_recognition(user, before)
-    return replace(
-        before, file=file, load=load, sent_before=sent_before, sent_after=sent_after
-    )
+    return replace(before, file=file, load=load, sent_before=sent_before, sent_after=sent_after)
 
 
 async def used(user: User) -> Before:
@@ -213,14 +209,16 @@ class TestRestore:
     async def test_over_what_came_since(self, original: Stack, before: Before) -> None:
         async with registered(original.url, "Newcomer") as newcomer:
             await newcomer.send(f"{WORD} of a newcomer")
-        restored = await webox_command(
-            original.home.folder, "restore", "--yes", str(before.file)
-        )
+        with original.redis() as redis:
+            redis.set("text of an answer", "that was given after the backup")
+        restored = await webox_command(original.home.folder, "restore", "--yes", str(before.file))
         assert restored.returncode == 0, restored.stdout + restored.stderr
         assert "Restored: nothing differs." in restored.stdout
         await check_restored(original, before)
         async with opened(original.url, before.session) as client:
             assert (await client.get("/api/auth/me")).status_code == 401
+        with original.redis() as redis:
+            assert redis.get("text of an answer") is None
         await check_a_newcomer_finds_nothing_of_another(original, newcomer)
         assert leftovers(original) == []
 
@@ -256,6 +254,10 @@ def leftovers(webox: Stack) -> list[str]:
         databases = [name for (name,) in connection.execute(query)]
     folders = [path.name for path in webox.home.folder.glob("*.re*") if path.is_dir()]
     return [*databases, *folders, *(path.name for path in webox.home.folder.glob("backup-*"))]
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def turned(file: Path, at: int) -> None:
@@ -324,9 +326,7 @@ class TestRefusedRestore:
         spoil(file)
         await self.check_refused(original, file, sentence)
 
-    async def test_of_a_newer_version_of_a_service(
-        self, original: Stack, before: Before, tmp_path: Path
-    ) -> None:
+    async def test_of_a_newer_version_of_a_service(self, original: Stack, tmp_path: Path) -> None:
         """Which only the service itself can tell: its database is at a migration unknown here."""
         file = tmp_path / "newer.backup"
         with Servers.of(original.home.folder).postgres.connect("webox_exporter") as database:
@@ -342,9 +342,7 @@ class TestRefusedRestore:
     async def test_without_a_yes(self, original: Stack, before: Before) -> None:
         await self.check_refused(original, before.file, "Aborted!", "restore")
 
-    async def check_refused(
-        self, webox: Stack, file: Path, sentence: str, *arguments: str
-    ) -> None:
+    async def check_refused(self, webox: Stack, file: Path, sentence: str, *arguments: str) -> None:
         pids = webox.pids()
         said = await webox_command(
             webox.home.folder, *(arguments or ("restore", "--yes")), str(file)
@@ -365,7 +363,7 @@ def little_room() -> None:
 class TestRefusedBackup:
     """One sentence, and no file, not even a part of one."""
 
-    async def test_without_room(self, original: Stack, before: Before, tmp_path: Path) -> None:
+    async def test_without_room(self, original: Stack, tmp_path: Path) -> None:
         said = await webox_command(
             original.home.folder, "backup", str(tmp_path / "new"), limit=little_room
         )
@@ -373,7 +371,7 @@ class TestRefusedBackup:
         assert said.stderr.splitlines()[-1] == (
             f"Error: {tmp_path / 'new'} cannot be written: File too large."
         )
-        assert list(tmp_path.iterdir()) == []
+        assert names(tmp_path) == []
         assert leftovers(original) == []
 
     async def test_over_another_file(self, original: Stack, tmp_path: Path) -> None:
@@ -384,7 +382,7 @@ class TestRefusedBackup:
         assert "is there already: choose another name, or use --force." in said.stderr
         said = await webox_command(original.home.folder, "backup", "--force", str(file))
         assert said.returncode == 0, said.stderr
-        assert [each.name for each in tmp_path.iterdir()] == ["kept"]
+        assert names(tmp_path) == ["kept"]
 
     async def test_where_nothing_can_be_written(self, original: Stack) -> None:
         file = NOT_THERE / "new"
@@ -397,4 +395,4 @@ class TestRefusedBackup:
         said = await webox_command(tmp_path, command, str(tmp_path / "new"))
         assert said.returncode == 1
         assert said.stderr == "Error: Webox is not running here: start it first, with `make up`.\n"
-        assert list(tmp_path.iterdir()) == []
+        assert names(tmp_path) == []

@@ -232,7 +232,7 @@ def restore(home: str | None, file: Path, *, yes: bool) -> None:
     """Replace all that a running Webox keeps by what FILE has; then verify it.
 
     What was made since the backup is lost, and what was deleted since is back. FILE is read
-    wholly before anything is touched. Users notice half a minute without service, and sign in
+    wholly before anything is touched. Users notice some seconds without service, and sign in
     again: all sessions end. Passwords and personal access tokens are those of the backup, so
     revoke again what was revoked since.
 

@@ -6,6 +6,7 @@ answer again. docs/adr/0018 has the steps, and what is left by a kill in each of
 """
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -139,8 +140,11 @@ class Restoring:
         for name in backup.manifest.exports():
             target = self._new_exports / Path(name).relative_to(backup_file.EXPORTS)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with backup.open(name) as source, target.open("xb") as file:
+            target.touch(mode=0o600, exist_ok=False)
+            with backup.open(name) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
+                file.flush()
+                os.fsync(file.fileno())
 
     def put_in_place(self, new: Mapping[str, str]) -> None:
         """Swaps while the services are stopped, and back again if they do not come up.

@@ -1,6 +1,8 @@
 """Reaching into a Webox that runs: stopping it, and its services' operator commands."""
 
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
@@ -81,13 +83,17 @@ def run_forked(arguments: Sequence[str], environments: Mapping[str, Mapping[str,
     """
     from webox_local import launcher  # noqa: PLC0415 - takes a while to load
 
-    launcher.import_libraries()
-    pids = [
-        launcher.forked([service_program(service), *arguments], environment)
-        for service, environment in environments.items()
-    ]
-    ended = [os.waitpid(pid, 0)[1] for pid in pids]
-    return not any(ended)
+    programs = {service_program(service): each for service, each in environments.items()}
+    if any(launcher.package_of(program) for program in programs):
+        launcher.import_libraries()
+    pids = [launcher.forked([program, *arguments], each) for program, each in programs.items()]
+    try:
+        return not any([os.waitpid(pid, 0)[1] for pid in pids])  # noqa: C419 - wait for every one
+    except BaseException:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        raise
 
 
 def operator_environment(
