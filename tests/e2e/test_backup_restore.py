@@ -105,7 +105,10 @@ async def before(original: Stack, tmp_path_factory: pytest.TempPathFactory) -> B
             sending = group.create_task(load.run())
             await load.more(5)
             sent_before = len(load.acknowledged)
-            made = await webox_command(original.home.folder, "backup", str(file))
+            # So that the dashboard's database is behind, and its events are in chat's outbox.
+            with original.frozen("dashboard-events"):
+                await load.more(2)
+                made = await webox_command(original.home.folder, "backup", str(file))
             assert made.returncode == 0, made.stderr
             sent_after = len(load.acknowledged) + 1
             await load.more(5)
@@ -252,8 +255,7 @@ def leftovers(webox: Stack) -> list[str]:
     with Servers.of(webox.home.folder).postgres.connect() as connection:
         query = "SELECT datname FROM pg_database WHERE datname ~ 'restoring|replaced'"
         databases = [name for (name,) in connection.execute(query)]
-    folders = [path.name for path in webox.home.folder.glob("*.re*") if path.is_dir()]
-    return [*databases, *folders, *(path.name for path in webox.home.folder.glob("backup-*"))]
+    return [*databases, *(path.name for path in webox.home.folder.glob("exports.*"))]
 
 
 def names(folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ def serve() -> None:
             # As the real gateway, which is ready when the services behind it are.
             self.send_response(503 if os.environ.get("STUB_COMPLAINT") else 200)
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(b'{"status": "degraded"}' if is_poisoned() else b"{}")
 
         def log_message(self, *_: object) -> None: ...
 
@@ -54,10 +54,13 @@ def prepare_database(service: str) -> None:
         time.sleep(0.02)
 
 
+def is_poisoned() -> bool:
+    """Whether there is a document that the exporter does not start with."""
+    return Path(os.environ["STUB_FOLDER"], "home", "exports", "1", "poison").exists()
+
+
 def complaint_of(service: str) -> str:
-    """The exporter does not like a document of this name."""
-    exports = Path(os.environ.get("WEBOX_FILES_URL", "").removeprefix("file://"))
-    if service == "exporter" and (exports / "1" / "poison").exists():
+    if service == "exporter" and is_poisoned():
         return "exporter-api does not like poison."
     return os.environ.get("STUB_COMPLAINT", "")
 

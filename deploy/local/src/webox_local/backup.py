@@ -7,7 +7,6 @@ import contextlib
 import importlib.metadata
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from webox_local.dumps import Snapshots
 from webox_local.errors import BackupError
 from webox_local.home import Home
 from webox_local.postgres import PostgresServer
+from webox_local.private_files import private_folder
 from webox_local.programs import database_name
 from webox_local.running import running_installation
 from webox_local.stopping import signals_interrupt
@@ -122,8 +122,13 @@ def _link(path: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _kept_exports(home: Home) -> Iterator[KeptExports]:
-    with tempfile.TemporaryDirectory(prefix="backup-", dir=home.folder) as folder:
-        yield KeptExports(home.exports, Path(folder))
+    folder = home.exports.with_name("exports.kept")
+    # One that was killed has left it.
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield KeptExports(home.exports, private_folder(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take(snapshots: Snapshots, kept: KeptExports) -> str:
