@@ -1,4 +1,4 @@
-"""How fast read models are made anew, and compared with their sources, as an operator does it.
+"""How fast read models are made anew and compared, and all is backed up, as an operator does it.
 
 Chat's conversations, messages, replies and ledger, and the gateway's product events, are inserted
 by SQL, the same in each run; no event tells of them, so that the read models know nothing of them
@@ -58,6 +58,7 @@ def main() -> None:
         ):
             with servers.postgres.connect(database) as connection:
                 connection.execute(statement, {**values, "rows": rows})
+        file = stack.home.folder.with_name("webox.backup")
         texts = 4 * CONVERSATIONS
         things = 3 * CONVERSATIONS + PRODUCT_EVENTS
         for words, count, expected in (
@@ -66,6 +67,8 @@ def main() -> None:
             ("rebuild dashboard", things, 0),
             ("verify dashboard", things, 0),
             ("verify exports", 0, 0),
+            (f"backup {file}", texts, 0),
+            (f"restore --yes {file}", texts, 0),
         ):
             _measure(stack.home.folder, words, count, expected)
 

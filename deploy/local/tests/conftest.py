@@ -24,7 +24,7 @@ from webox_local.sockets import tidy_socket_folder
 DRIVER = """
 import sys
 from pathlib import Path
-from webox_local import cli, programs
+from webox_local import cli, launcher, programs  # the launcher keeps knowing the real ones
 programs.SCRIPTS = Path(sys.argv.pop(1))
 cli.main(prog_name="webox")
 """
@@ -73,6 +73,7 @@ class Webox:
         self._output = folder / "output"
         self._command = [sys.executable, "-c", DRIVER, str(stub_commands)]
         self._started: list[subprocess.Popen[str]] = []
+        self._others: list[subprocess.Popen[bytes]] = []
         self.environment = {
             "PATH": os.environ["PATH"],
             "WEBOX_HOME": str(self.folder),
@@ -89,6 +90,19 @@ class Webox:
             timeout=60,
             check=False,
         )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """A command that does not end by itself."""
+        process = subprocess.Popen(
+            [*self._command, *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._others.append(process)
+        return process
 
     def up(self, *arguments: str) -> Started:
         with self._output.open("w", encoding="utf-8") as output:
@@ -141,7 +155,7 @@ class Webox:
             return False
 
     def clean_up(self) -> None:
-        for process in self._started:
+        for process in [*self._started, *self._others]:
             process.kill()
             process.wait()
         if self.folder.is_dir():

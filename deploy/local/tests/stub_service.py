@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ def serve() -> None:
             # As the real gateway, which is ready when the services behind it are.
             self.send_response(503 if os.environ.get("STUB_COMPLAINT") else 200)
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(b'{"status": "degraded"}' if is_poisoned() else b"{}")
 
         def log_message(self, *_: object) -> None: ...
 
@@ -46,9 +47,27 @@ def make_admin(arguments: list[str]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
+def prepare_database(service: str) -> None:
+    """As long as the test wants it to take."""
+    keep_environment(service, "after-restore")
+    while (Path(os.environ["STUB_FOLDER"]) / "hold").exists():
+        time.sleep(0.02)
+
+
+def is_poisoned() -> bool:
+    """Whether there is a document that the exporter does not start with."""
+    return Path(os.environ["STUB_FOLDER"], "home", "exports", "1", "poison").exists()
+
+
+def complaint_of(service: str) -> str:
+    if service == "exporter" and is_poisoned():
+        return "exporter-api does not like poison."
+    return os.environ.get("STUB_COMPLAINT", "")
+
+
 def run(service: str, process: str) -> None:
     signal.signal(signal.SIGTERM, leave)
-    complaint = os.environ.get("STUB_COMPLAINT", "")
+    complaint = complaint_of(service)
     if complaint.startswith(f"{service}-{process} "):
         sys.exit(f"Error: {complaint}")
     keep_environment(service, process)
@@ -64,6 +83,10 @@ if __name__ == "__main__":
     name = Path(sys.argv[0]).name.removeprefix("webox-")
     if sys.argv[1:3] == ["admin", "create"]:
         make_admin(sys.argv[3:])
+    elif sys.argv[1] == "after-restore":
+        prepare_database(name)
+    elif sys.argv[1] in {"caught-up", "rebuild"}:
+        keep_environment(name, sys.argv[1])
     elif sys.argv[1] in {"dead-letters", "verify"}:
         keep_environment(name, sys.argv[1])
         sys.exit(int(name == "search" and sys.argv[1] == "verify"))

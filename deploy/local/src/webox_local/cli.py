@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from webox_local.checks import Finding, examine
-from webox_local.errors import CannotStartError
+from webox_local.errors import CommandError
 from webox_local.home import Home, find_home
 from webox_local.programs import CONSUMING, SERVICES, VERIFIED
 
@@ -25,7 +25,7 @@ class OneSentence(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except CannotStartError as error:
+        except CommandError as error:
             raise click.ClickException(str(error)) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # `webox logs | head`; click knows what to do
@@ -202,6 +202,56 @@ def verify(home: str | None, arguments: tuple[str, ...]) -> None:
         raise click.UsageError(f"{unknown[0]} is none of: {', '.join(VERIFIED)}.")
     services = [VERIFIED[each] for each in named]
     sys.exit(run_operator_commands(_home(home), services, ["verify", *options], os.environ))
+
+
+@main.command()
+@with_home
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace FILE if it is there already.")
+def backup(home: str | None, file: Path, *, force: bool) -> None:
+    """Write all that Webox keeps to one FILE, while it runs.
+
+    In it are the databases of all services, as of one moment, and the exported documents. Not in
+    it are what is made again (Redis, the search index, the installation's own keys and
+    passwords), logs, and what the environment says: providers' keys and their registry file.
+
+    The file holds everybody's conversations: it is readable by you only; keep it so.
+    """
+    from webox_local.backup import back_up  # noqa: PLC0415 - the other commands do without it
+
+    manifest = back_up(_home(home), file.absolute(), os.environ, replace=force)
+    size = file.stat().st_size / 1e6
+    click.echo(f"{file} ({size:,.1f} MB), {manifest.describe()}.")
+
+
+@main.command()
+@with_home
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(home: str | None, file: Path, *, yes: bool) -> None:
+    """Replace all that a running Webox keeps by what FILE has; then verify it.
+
+    What was made since the backup is lost, and what was deleted since is back. FILE is read
+    wholly before anything is touched. Users notice some seconds without service, and sign in
+    again: all sessions end. Passwords and personal access tokens are those of the backup, so
+    revoke again what was revoked since.
+
+    The exit code is 0 if everything is in place and `webox verify` finds no difference.
+    """
+    from webox_local.backup_file import Manifest  # noqa: PLC0415 - as above
+    from webox_local.restore import restore as put_back  # noqa: PLC0415 - as above
+
+    where = _home(home)
+
+    def agreed(manifest: Manifest) -> bool:
+        click.echo(f"{file}, {manifest.describe()}.")
+        question = f"It replaces everything in {where.folder}. What came since is lost. Go on?"
+        return yes or click.confirm(question)
+
+    fine = put_back(where, file.absolute(), os.environ, agreed)
+    click.echo("Restored: nothing differs." if fine else "Restored, but see above.")
+    click.echo("All sessions have ended. Revoke again the access tokens revoked since the backup.")
+    sys.exit(0 if fine else 1)
 
 
 _operator_command("admin", "gateway", "Administrators: `webox admin create --email E`.")

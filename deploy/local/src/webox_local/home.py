@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from webox_local.errors import CannotStartError
+from webox_local.errors import BackupError, CannotStartError
 from webox_local.private_files import private_folder, write_private
 from webox_local.sockets import socket_folder
 
@@ -47,6 +47,7 @@ class Home:
         self.lock = folder / "up.lock"
         self.run_file = folder / "run.json"
         self.admin_made = folder / "admin-made"
+        self.backup_lock = folder / "backup.lock"
 
     @property
     def supervisor_socket(self) -> Path:
@@ -99,6 +100,22 @@ class Home:
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Holds the lock of `webox backup` and `webox restore`.
+
+        Raises:
+            BackupError: Another of them holds it.
+        """
+        with self.backup_lock.open("a", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BackupError(
+                    f"Another backup or restore of {self.folder} is going on: wait for its end."
+                ) from error
             yield
 
     def holder(self) -> int | None:

@@ -36,6 +36,7 @@ LIBRARIES = (
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
 )
+CANNOT_RUN = 126
 INTERRUPTED = 130
 STOPPING_PAUSE = 0.05
 # All that supervisord listens to.
@@ -85,6 +86,33 @@ class ForkingOptions(ServerOptions):  # type: ignore[misc] # supervisor has no t
             super().execve(filename, argv, env)
         else:
             become(f"{package}.cli", argv, env)
+
+
+def forked(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """Starts a program as a fork of this process, with the libraries that it has imported.
+
+    Returns:
+        Its pid, to be waited for.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _take_default_signal_handlers()
+        package = package_of(command[0])
+        if package is None:
+            os.execve(command[0], list(command), dict(env))  # noqa: S606 - no shell
+        become(f"{package}.cli", command, env)
+    finally:
+        os._exit(CANNOT_RUN)
+
+
+def import_libraries() -> None:
+    """What every program of ours imports, so that forks of this process have it."""
+    for module in LIBRARIES:
+        import_module(module)
 
 
 def package_of(filename: str) -> str | None:

@@ -125,6 +125,13 @@ class PostgresServer:
             autocommit=True,
         )
 
+    def client_environment(self, role: str = SUPERUSER) -> dict[str, str]:
+        """What PostgreSQL's own programs need to connect as `role`.
+
+        https://www.postgresql.org/docs/18/libpq-envars.html
+        """
+        return {"PGHOST": str(self.sockets), "PGUSER": role, "PGPASSWORD": self._password(role)}
+
     def problem(self) -> str | None:
         """Why the server does not answer (yet); None when it does."""
         import psycopg  # noqa: PLC0415 - as in connect
@@ -156,21 +163,23 @@ class PostgresServer:
                 existing = {row[0] for row in rows}
                 for name in names:
                     if name not in existing:
-                        self._create_database(connection, name)
+                        self.create_role(connection, name)
+                        self.create_database(connection, name, owner=name)
         except psycopg.Error as error:
             reason = str(error).splitlines()[0]
             raise CannotStartError(f"PostgreSQL cannot make its databases: {reason}.") from error
         write_private(self._databases, "\n".join([*existing, *names]))
 
-    def _create_database(self, connection: "psycopg.Connection", name: str) -> None:
+    def create_database(self, connection: "psycopg.Connection", name: str, *, owner: str) -> None:
+        """Makes an empty database, to which nobody but its owner can connect."""
         from psycopg import sql  # noqa: PLC0415 - as in connect
 
-        self.create_role(connection, name)
+        names = {"name": sql.Identifier(name), "owner": sql.Identifier(owner)}
         for statement in (
-            "CREATE DATABASE {name} OWNER {name}",
+            "CREATE DATABASE {name} OWNER {owner}",
             "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC",
         ):
-            connection.execute(sql.SQL(statement).format(name=sql.Identifier(name)))
+            connection.execute(sql.SQL(statement).format(**names))
 
     def create_role(self, connection: "psycopg.Connection", name: str) -> None:
         """Makes the role `name` with a random password, or gives it the one we know."""

@@ -12,6 +12,7 @@ from webox_local.logs import last_line
 from webox_local.supervision import ProgramState
 
 OK = 200
+DEGRADED = '"degraded"'
 # How the services' command lines say that they cannot run as they are set up.
 COMPLAINT = "Error: "
 STARTS_GRANTED = 4
@@ -54,15 +55,23 @@ def wait_until_ready(
     programs: Callable[[], list[ProgramState]],
     failures: Failures,
     *,
+    whole: bool = False,
     seconds: float = 120,
 ) -> None:
-    """Returns once the gateway says that the whole system can serve.
+    """Returns once the gateway says that the system can serve.
+
+    Args:
+        url: The gateway's.
+        programs: Says what has become of the programs.
+        failures: Recognises those that will not come up.
+        whole: Also wait for what the system can do without.
+        seconds: How long to wait.
 
     Raises:
         CannotStartError: A program cannot start, or the time is over.
     """
     deadline = time.monotonic() + seconds
-    while problem := _problem(url):
+    while problem := _problem(url, whole=whole):
         failures.check(programs())
         if time.monotonic() > deadline:
             raise CannotStartError(
@@ -72,7 +81,7 @@ def wait_until_ready(
     failures.check(programs())
 
 
-def _problem(url: str) -> str | None:
+def _problem(url: str, *, whole: bool) -> str | None:
     where = urlsplit(url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=5)
     try:
@@ -83,4 +92,6 @@ def _problem(url: str) -> str | None:
         return f"the gateway does not answer ({error})"
     finally:
         connection.close()
-    return None if answer.status == OK else f"the gateway answers {answer.status}: {body}"
+    if answer.status == OK and not (whole and DEGRADED in body):
+        return None
+    return f"the gateway answers {answer.status}: {body}"

@@ -46,3 +46,24 @@ def signals_raise_stop_requested() -> Iterator[None]:
 def stop_is_under_way() -> None:
     """Says that StopRequested has arrived."""
     signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """Makes SIGTERM and a closed terminal what Ctrl-C is: a KeyboardInterrupt."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextlib.contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Within the block nothing is interrupted; what comes meanwhile arrives at its end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

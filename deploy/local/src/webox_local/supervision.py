@@ -192,6 +192,14 @@ class Supervisor:
         """What SIGTERM does, only that supervisord notices it at once."""
         self._call("shutdown")
 
+    def stop_group(self, name: str) -> None:
+        """Stops the programs of a group, as at the end, and returns when they have ended."""
+        self._call("stopProcessGroup", name)
+
+    def start_group(self, name: str) -> None:
+        """Starts those of a group that do not run, and does not wait for them."""
+        self._call("startProcessGroup", name, False)
+
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
             return getattr(self._rpc.supervisor, method)(*arguments)

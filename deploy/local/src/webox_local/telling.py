@@ -19,6 +19,12 @@ def progress(step: str) -> None:
         say(f"  {step}")
 
 
+def step(line: str) -> None:
+    """Says `line` on standard error: how far a command is whose result goes elsewhere."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - as above
+
+
 def own_command() -> str:
     """How the user can call `webox` from where they are."""
     mine = Path(sys.argv[0]).absolute()

@@ -17,6 +17,7 @@ import uvloop
 from webox_kit.errors import ConfigurationError, WeboxError
 from webox_kit.letter_commands import dead_letters_of
 from webox_kit.logs import configure_logging
+from webox_kit.restore_commands import after_restore_of, caught_up_of
 from webox_kit.verify_command import verify_of
 
 T = TypeVar("T")
@@ -32,9 +33,11 @@ class ServiceCommands:
 
     `settings` is the settings class; `app` and `duties` are `module:attribute`, the latter an
     async context manager that takes the Runtime and yields the duties by name; `worker` is
-    `module:attribute` of a function that runs the Celery worker until it ends. One that
-    `consumes` events may have dead letters. `verify` is `module:attribute` of an async context
-    manager that takes the Runtime and yields what compares the service's model with its source.
+    `module:attribute` of a function that runs the Celery worker until it ends. `consumes` is
+    `module:attribute` of the services whose events it consumes, some of which may become dead
+    letters. `verify` is `module:attribute` of an async context manager that takes the Runtime and
+    yields what compares the service's model with its source; `after_restore` of an async function
+    that is given a Session and takes out of a restored database what must not go on.
     """
 
     name: str
@@ -42,12 +45,13 @@ class ServiceCommands:
     app: str
     duties: str
     worker: str | None = None
-    consumes: bool = True
+    consumes: str | None = None
     verify: str | None = None
+    after_restore: str | None = None
 
 
 def service_cli(commands: ServiceCommands) -> click.Group:
-    """`api`, `events`, `migrate`; `worker`, `dead-letters` and `verify` where there are such."""
+    """`api`, `events`, `migrate`, `after-restore`, `caught-up`; the others where there are such."""
 
     @click.group(name=f"webox-{commands.name}", help=f"Webox, the {commands.name} service.")
     def main() -> None: ...
@@ -76,15 +80,22 @@ def service_cli(commands: ServiceCommands) -> click.Group:
             with _sentences():
                 _attribute(commands.worker or "")(_load_settings(commands))
 
-    if commands.consumes:
-        main.add_command(dead_letters_of(commands.name, partial(operate, commands)))
+    run = partial(operate, commands)
+    main.add_command(after_restore_of(commands.name, commands.after_restore, run))
+    main.add_command(caught_up_of(commands.consumes, run))
+    if commands.consumes is not None:
+        main.add_command(dead_letters_of(commands.name, run))
     if commands.verify is not None:
-        main.add_command(verify_of(commands.name, partial(operate, commands), commands.verify))
+        main.add_command(verify_of(commands.name, run, commands.verify))
     return main
 
 
-def operate(commands: ServiceCommands, work: Callable[[Any], Awaitable[T]]) -> T:
+def operate(
+    commands: ServiceCommands, work: Callable[[Any], Awaitable[T]], *, check_migrated: bool = True
+) -> T:
     """What `work` answers, given the Runtime, for commands of operators.
+
+    With `check_migrated` it is not even begun on a database that is not at the newest migration.
 
     Raises:
         click.ClickException: something is missing or away; one sentence says what.
@@ -94,7 +105,9 @@ def operate(commands: ServiceCommands, work: Callable[[Any], Awaitable[T]]) -> T
         migrations = import_module("webox_kit.migrations")
         runtime = _runtime(commands)
         async with runtime.closing():
-            if not await migrations.is_current(runtime.database, runtime.package):
+            if check_migrated and not await migrations.is_current(
+                runtime.database, runtime.package
+            ):
                 raise ConfigurationError(
                     f"The database is not at the newest migration: run `webox-{commands.name} "
                     "migrate` first."

@@ -32,13 +32,18 @@ def newest_revision(package: str) -> str:
     return max(numbers)
 
 
-async def is_current(database: Database, package: str) -> bool:
+async def applied_revision(database: Database) -> str | None:
     async with database.engine.connect() as connection:
         exists = await connection.scalar(text("SELECT to_regclass('alembic_version')"))
         if exists is None:
-            return False
+            return None
         applied = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return applied is not None and str(applied) >= newest_revision(package)
+    return None if applied is None else str(applied)
+
+
+async def is_current(database: Database, package: str) -> bool:
+    applied = await applied_revision(database)
+    return applied is not None and applied >= newest_revision(package)
 
 
 async def migrate(database: Database, package: str) -> None:

@@ -16,6 +16,7 @@ COMMANDS = ServiceCommands(
     app="webox_chat.main:create_app",
     duties="webox_chat.consumers:duties",
     worker="webox_chat.worker:run",
+    consumes="webox_chat.consumers:STREAMS",
 )
 
 main = service_cli(COMMANDS)

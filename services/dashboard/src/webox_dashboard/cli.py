@@ -12,7 +12,9 @@ COMMANDS = ServiceCommands(
     settings="webox_dashboard.settings:DashboardSettings",
     app="webox_dashboard.main:create_app",
     duties="webox_dashboard.consumers:duties",
+    consumes="webox_dashboard.consumers:STREAMS",
     verify="webox_dashboard.verifying:verification",
+    after_restore="webox_dashboard.projection.beside:drop",
 )
 
 main = service_cli(COMMANDS)

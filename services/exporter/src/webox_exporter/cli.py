@@ -9,6 +9,7 @@ main = service_cli(
         app="webox_exporter.main:create_app",
         duties="webox_exporter.consumers:duties",
         worker="webox_exporter.worker:run",
+        consumes="webox_exporter.consumers:STREAMS",
         verify="webox_exporter.verifying:verification",
     )
 )

@@ -26,7 +26,7 @@ main = service_cli(
         settings="webox_gateway.settings:GatewaySettings",
         app="webox_gateway.main:create_app",
         duties="webox_gateway.consumers:duties",
-        consumes=False,
+        after_restore="webox_gateway.accounts.operators:end_sessions",
     )
 )
 

@@ -27,6 +27,15 @@ async def request(runtime: Runtime[SearchSettings], *, wait: bool) -> None:
         await _follow(runtime, total)
 
 
+async def follow(runtime: Runtime[SearchSettings]) -> None:
+    """Return when no rebuild is asked for any more.
+
+    Raises:
+        UnavailableError: nobody began within a minute; it stays asked for.
+    """
+    await _follow(runtime, await _texts_now(runtime.settings))
+
+
 async def _texts_now(settings: SearchSettings) -> int:
     """How many the old index has: about as many as the new one will have."""
     index = open_index(settings)

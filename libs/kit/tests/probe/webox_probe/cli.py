@@ -23,11 +23,13 @@ async def duties(runtime: Any) -> AsyncIterator[Mapping[str, Any]]:
     yield {"waiting": wait}
 
 
+STREAMS = ["chat"]
 COMMANDS = ServiceCommands(
     name="probe",
     settings="webox_probe.settings:ProbeSettings",
     app="webox_probe.main:create_app",
     duties="webox_probe.cli:duties",
+    consumes="webox_probe.cli:STREAMS",
 )
 main = service_cli(COMMANDS)
 

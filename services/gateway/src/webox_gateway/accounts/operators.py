@@ -6,7 +6,7 @@ from webox_gateway.accounts.passwords import Passwords
 from webox_gateway.accounts.repository import AccountRepository
 from webox_gateway.accounts.schemas import Registration
 from webox_gateway.accounts.service import add_account
-from webox_kit.database import Database
+from webox_kit.database import Database, Session
 from webox_kit.errors import BadRequestError
 
 
@@ -28,6 +28,11 @@ async def create_admin(
     finally:
         passwords.close()
     return True
+
+
+async def end_sessions(session: Session) -> None:
+    """End everybody's: what a restored database holds may have been ended since the backup."""
+    await AccountRepository(session).remove_all_sessions()
 
 
 def _registration(email: str, name: str, password: str) -> Registration:

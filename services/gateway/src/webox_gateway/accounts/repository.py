@@ -99,6 +99,9 @@ class AccountRepository:
     async def remove_session(self, session_id: int) -> None:
         await self._session.execute(delete(session).where(session.c.id == session_id))
 
+    async def remove_all_sessions(self) -> None:
+        await self._session.execute(delete(session))
+
     async def remove_expired_sessions(self) -> None:
         await self._session.execute(delete(session).where(session.c.expires_at < func.now()))
 
