@@ -60,7 +60,7 @@ def connect_blocking(url: str) -> Redis:
 
 def _client(url: str, **options: Any) -> Redis:
     client = Redis.from_url(url, **options)
-    pool = client.connection_pool
+    pool: Any = client.connection_pool
     pool.connection_class = _with_connection_errors(pool.connection_class)
     return client
 
