@@ -17,7 +17,7 @@ Healthy = Callable[[], Awaitable[None]]
 MOST_REDIS_SECONDS = 3
 MOST_SEND_SECONDS = 2
 MOST_PLAIN_SECONDS = 1
-# Twenty times the connections of a service's pool; a user may have ten.
+# A service's pool has eight connections; a user may have ten streams.
 STREAMS = 200
 STREAMS_EACH = 10
 MOST_AWAY_SECONDS = 10

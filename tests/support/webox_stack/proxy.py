@@ -4,7 +4,7 @@ import asyncio
 import math
 import socket
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
@@ -102,9 +102,9 @@ class Proxy:
 
     def _treat(self, conduct: _Conduct) -> None:
         # In place: the connections there are hold the same object.
-        self._conduct.__dict__.update(
-            {name: value for name, value in vars(conduct).items() if name != "flowing"}
-        )
+        for each in fields(conduct):
+            if each.name != "flowing":
+                setattr(self._conduct, each.name, getattr(conduct, each.name))
         self._conduct.flowing.set()
 
     async def _listen(self) -> None:
