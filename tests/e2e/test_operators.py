@@ -1,29 +1,13 @@
 """Operators' commands on a whole Webox that has been used."""
 
-import asyncio
 import json
-import os
-import subprocess
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from webox_stack import Stack, User, eventually
-from webox_stack.programs import program
+from webox_stack import Stack, User, eventually, webox_command
 
 TEXT = "canary-text"
-
-
-async def webox_command(stack: Stack, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return await asyncio.to_thread(
-        subprocess.run,
-        [program("webox"), *arguments],
-        env={**os.environ, "WEBOX_HOME": str(stack.home.folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 async def use_everything(user: User) -> None:

@@ -2,6 +2,7 @@
 
 from webox_stack.checker import Checker
 from webox_stack.double import DoubleProgram, running_double_program
+from webox_stack.operating import webox_command
 from webox_stack.providers import PROVIDER_KEY, PROVIDERS, write_registry
 from webox_stack.shapes import A_MOMENT, AN_ID, Shape, picked
 from webox_stack.stack import Stack, running_stack
@@ -28,5 +29,6 @@ __all__ = [
     "running_double_program",
     "running_stack",
     "signed_in",
+    "webox_command",
     "write_registry",
 ]
