@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from webox_stack import (
@@ -40,12 +41,19 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoubleProgram]:
 
 
 @pytest.fixture(scope="session")
+def failpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the name of a failpoint is written to arm it in `webox`."""
+    return tmp_path_factory.mktemp("failpoint") / "armed"
+
+
+@pytest.fixture(scope="session")
 def webox_environment(
-    tmp_path_factory: pytest.TempPathFactory, double: DoubleProgram
+    tmp_path_factory: pytest.TempPathFactory, double: DoubleProgram, failpoint_file: Path
 ) -> dict[str, str]:
     """The settings of a Webox whose providers are the double, and whose patience is short."""
     folder = tmp_path_factory.mktemp("registry")
-    return SCALED_DOWN | write_registry(folder, double.url)
+    armed = {"WEBOX_FAILPOINT_FILE": str(failpoint_file)}
+    return SCALED_DOWN | armed | write_registry(folder, double.url)
 
 
 @pytest.fixture(scope="session")
