@@ -26,6 +26,8 @@ Healthy = Callable[[], Awaitable[None]]
 TAKEN_OVER_SECONDS = 13
 # What the model takes once it is asked again, and more on a busy machine.
 ANSWER_SECONDS = 10
+# What `slow_model` takes for an answer.
+MODEL_SECONDS = 1.5
 # A worker's start on a busy machine.
 START_SECONDS = 40
 END_SECONDS = 40
@@ -34,6 +36,7 @@ LEDGER = """
 SELECT usage_ledger.status FROM usage_ledger JOIN reply ON reply.id = reply_id
 WHERE message_id = %s
 """
+FINISHED = "SELECT finished_at FROM reply WHERE message_id = %s"
 REPLIES = "SELECT * FROM reply WHERE message_id = %s"
 
 
@@ -116,7 +119,7 @@ async def test_what_the_frozen_one_writes_late_changes_nothing(
     await eventually(asked_again, TAKEN_OVER_SECONDS + ANSWER_SECONDS)
     if other == "finished":
         await answered_at_second_attempt(user, sent, slow_model)
-    before = stored(webox, sent)
+    before = rows(webox, REPLIES, sent)
     second.send_signal(signal.SIGCONT)
 
     async def came_too_late() -> None:
@@ -124,9 +127,13 @@ async def test_what_the_frozen_one_writes_late_changes_nothing(
 
     await eventually(came_too_late)
     if other == "finished":
-        assert stored(webox, sent) == before
+        assert rows(webox, REPLIES, sent) == before
     await answered_at_second_attempt(user, sent, slow_model)
-    assert ledger(webox, sent) == [("done",)]
+    # The answers are alike; it is the other's if it came no earlier than that one's.
+    [(finished_at,)] = rows(webox, FINISHED, sent)
+    asked_again_at = datetime.fromisoformat(double.calls(slow_model)[1]["at"])
+    assert (finished_at - asked_again_at).total_seconds() >= MODEL_SECONDS
+    assert rows(webox, LEDGER, sent) == [("done",)]
     shown = await user.get(f"/api/chat/conversations/{sent['conversation_id']}")
     assert shown["message_count"] == 2
     assert [each["role"] for each in shown["messages"]] == ["user", "assistant"]
@@ -150,7 +157,7 @@ async def test_the_other_takes_over_from_one_that_is_killed(
     assert outcomes(double, slow_model) == ["aborted", "finished"]
     taken_over_at = datetime.fromisoformat(double.calls(slow_model)[1]["at"])
     assert (taken_over_at - killed_at).total_seconds() < TAKEN_OVER_SECONDS
-    assert ledger(webox, sent) == [("done",)]
+    assert rows(webox, LEDGER, sent) == [("done",)]
     assert webox.pids()["chat-worker"] == supervised
     await healthy()
 
@@ -168,14 +175,6 @@ def outcomes(double: DoubleProgram, model: str) -> list[str]:
     return [call["outcome"] for call in double.calls(model)]
 
 
-def stored(webox: Stack, sent: dict[str, Any]) -> list[tuple[Any, ...]]:
-    return _rows(webox, REPLIES, sent)
-
-
-def ledger(webox: Stack, sent: dict[str, Any]) -> list[tuple[Any, ...]]:
-    return _rows(webox, LEDGER, sent)
-
-
-def _rows(webox: Stack, query: str, sent: dict[str, Any]) -> list[tuple[Any, ...]]:
+def rows(webox: Stack, query: str, sent: dict[str, Any]) -> list[tuple[Any, ...]]:
     with Servers.of(webox.home.folder).postgres.connect("webox_chat") as chat:
         return chat.execute(query, [sent["message_id"]]).fetchall()
