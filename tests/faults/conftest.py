@@ -1,12 +1,15 @@
 """Things that break under a Webox that goes on: the session's own, left healthy by every test."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 
 import httpx
 import pytest
 from webox_stack import Checker, Stack, User, opened
 from webox_stack.waiting import eventually
+
+from webox_kit.streams import stream_key
 
 _numbers = count(1)
 
@@ -30,6 +33,18 @@ def healthy(webox: Stack, users: list[User]) -> Callable[[], Awaitable[None]]:
         await checker.check(users)
 
     return wait
+
+
+@pytest.fixture
+def all_read(webox: Stack) -> Callable[[], Awaitable[None]]:
+    """Waits until everybody who reads chat's events has done with all of them."""
+
+    async def wait() -> None:
+        with webox.redis() as redis:
+            groups = redis.xinfo_groups(stream_key("chat"))
+        assert [each for each in groups if each["pending"] or each["lag"]] == []
+
+    return partial(eventually, wait)
 
 
 async def readiness(webox: Stack) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """chat dies when a message is stored, before it could say so or have anybody asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,19 @@ pytestmark = pytest.mark.fault("F06")
 KNOWN_SECONDS = 15
 
 
+@pytest.fixture
+def death_after_commit(failpoint_file: Path) -> Iterator[None]:
+    """The next process that stores a message dies before it goes on."""
+    failpoint_file.write_text("chat.after_commit")
+    yield
+    failpoint_file.unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("death_after_commit")
 async def test_a_retry_finds_the_message_and_everybody_hears_of_it_once(
     user: User,
     double: DoubleProgram,
     slow_model: str,
-    failpoint_file: Path,
     healthy: Callable[[], Awaitable[None]],
 ) -> None:
     async def send() -> httpx.Response:
@@ -32,9 +40,7 @@ async def test_a_retry_finds_the_message_and_everybody_hears_of_it_once(
             headers={"Idempotency-Key": "died-after-commit"},
         )
 
-    arm(failpoint_file, "chat.after_commit")
     assert not await went_well(send)
-    assert not is_armed(failpoint_file), "nobody died there"
 
     async def retried() -> dict[str, Any]:
         response = await send()
@@ -58,14 +64,6 @@ async def test_a_retry_finds_the_message_and_everybody_hears_of_it_once(
     assert shown["message_count"] == len(shown["messages"]) == 3
     assert len(double.calls(slow_model)) == 2
     await healthy()
-
-
-def arm(failpoint_file: Path, name: str) -> None:
-    failpoint_file.write_text(name, encoding="ascii")
-
-
-def is_armed(failpoint_file: Path) -> bool:
-    return failpoint_file.exists()
 
 
 async def went_well(send: Callable[[], Awaitable[httpx.Response]]) -> bool:

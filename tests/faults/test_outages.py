@@ -11,11 +11,8 @@ import httpx
 import pytest
 from webox_stack import DoubleProgram, Stack, User, eventually, opened
 
-from webox_double import answer_text
-
 Healthy = Callable[[], Awaitable[None]]
 MOST_REDIS_SECONDS = 3
-MOST_SEND_SECONDS = 2
 MOST_PLAIN_SECONDS = 1
 # A service's pool has eight connections; a user may have ten streams.
 STREAMS = 200
@@ -105,41 +102,6 @@ async def test_a_postgres_that_restarts_at_once_costs_503_for_a_moment(
 
 async def _at_least(seen: list[tuple[float, httpx.Response]], count: int) -> None:
     assert len(seen) >= count
-
-
-@pytest.mark.fault("F15")
-async def test_search_that_dies_touches_nobody_else(
-    webox: Stack, user: User, healthy: Healthy
-) -> None:
-    with webox.frozen("search-events"):
-        webox.kill("search-api")
-        sent = await user.send("Bonjour tulipe", selected_providers=["GPT-4"])
-        assert sent["ai_responses"] == {"GPT-4": answer_text("gpt-4-turbo", "Bonjour tulipe")}
-        assert (await user.http.get("/api/dashboard/stats")).status_code == 200
-        searched = await user.http.get("/api/chat/search?q=tulipe")
-        if searched.status_code != 200:  # unless it was back already
-            assert searched.status_code == 503, searched.text
-            assert int(searched.headers["Retry-After"]) > 0
-
-    async def found() -> None:
-        assert (await user.get("/api/chat/search?q=tulipe"))["total"] == 1
-
-    await eventually(found, seconds=60)
-    await healthy()
-
-
-@pytest.mark.fault("F10")
-async def test_a_redis_that_is_killed_and_comes_back_with_its_data_costs_nothing(
-    webox: Stack, user: User, healthy: Healthy
-) -> None:
-    workers = webox.pids()["chat-worker"]
-    webox.kill("redis")
-    sent = [await send(user, number) for number in range(5)]
-    assert [each.status_code for each in sent] == [202] * 5
-    assert max(each.elapsed.total_seconds() for each in sent) < MOST_SEND_SECONDS
-    await answered(user, sent)
-    await healthy()
-    assert webox.pids()["chat-worker"] == workers
 
 
 @pytest.mark.fault("F14")

@@ -23,6 +23,8 @@ from webox_kit.errors import UnavailableError
 from webox_kit.streams import dead_letter_key, stream_key
 from webox_kit.testing import eventually
 
+pytestmark = pytest.mark.fault("F17")
+
 CANARY = "canary-title"
 
 

@@ -85,6 +85,7 @@ async def longer_than(redis: Redis, length: int) -> bool:
     return int(await redis.xlen(stream_key(SOURCE))) > length
 
 
+@pytest.mark.fault("F08")
 class TestConcurrentWriters:
     async def test_one_that_holds_its_transaction_delays_nobody_and_is_not_skipped(
         self, database: Database, redis: Redis, relay: Relay

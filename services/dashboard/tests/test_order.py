@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from dashboard_stage import (
     NOON,
     Stage,
@@ -34,6 +35,8 @@ from webox_contracts.events import (
 from webox_dashboard.models import metadata, tombstone
 from webox_dashboard.service import DashboardService, PageRequest, Reader
 from webox_kit.consumer import ReceivedEvent
+
+pytestmark = pytest.mark.fault("F16")
 
 _users = itertools.count(1000)
 
