@@ -225,6 +225,22 @@ class TestTrim:
         assert {entry_id for entry_id, _ in left} >= set(ids[300:])
         assert 100 <= len(left) < 400, "nothing was trimmed, or too much"
 
+    async def test_what_is_acknowledged_while_one_looks_is_not_needed(
+        self, database: Database, redis: Redis, relay: Relay, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self._fill(database, relay)
+        await redis.xgroup_create(stream_key(SOURCE), "group", id="0")
+        read = await redis.xreadgroup("group", "one", {stream_key(SOURCE): ">"})
+        pending = redis.xpending
+
+        async def acknowledged_first(stream: str, group: str) -> object:
+            await redis.xack(stream, group, *(entry_id for entry_id, _ in read[0][1]))
+            return await pending(stream, group)
+
+        monkeypatch.setattr(redis, "xpending", acknowledged_first)
+        await relay.trim()
+        assert await redis.xlen(stream_key(SOURCE)) < 400
+
     async def test_keeps_all_when_nobody_reads(
         self, database: Database, redis: Redis, relay: Relay
     ) -> None:

@@ -206,8 +206,10 @@ class Relay:
 
     async def _oldest_of(self, group: dict[str, Any]) -> bytes:
         if group["pending"]:
-            pending: dict[str, bytes] = await self._redis.xpending(self._stream, group["name"])
-            return pending["min"]
+            pending = await self._redis.xpending(self._stream, group["name"])
+            # Acknowledged since the group was looked at, there may be none.
+            if pending["min"]:
+                return bytes(pending["min"])
         return bytes(group["last-delivered-id"])
 
 
