@@ -12,6 +12,7 @@ BENCHMARKS = (
     "send",
     "streams",
     "worker",
+    "events",
     "visibility",
     "gateway",
     "conversation_list",
