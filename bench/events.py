@@ -173,7 +173,7 @@ async def _relay_all(relay: Relay) -> None:
 async def _consume_all(consumer: Consumer, redis: Redis, service: str) -> None:
     running = asyncio.create_task(consumer.run())
     try:
-        while not await _has_all(redis, service):
+        while not await _has_all(redis, service):  # noqa: ASYNC110 - Redis has no event for it
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         await cancel_and_wait(running)

@@ -2,19 +2,26 @@
 
 Chat's conversations, messages, replies and ledger, and the gateway's product events, are inserted
 by SQL, the same in each run; no event tells of them, so that the read models know nothing of them
-until they are rebuilt. Every figure is `webox …`'s own, and includes starting it.
+until they are rebuilt. Every figure is `webox …`'s own, and includes starting it. Below it stands
+the CPU that each of Webox's processes took meanwhile, which other users of the machine change less.
 """
 
 import asyncio
+import contextlib
 import os
+import resource
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
+
+import psutil
 
 from bench.running import program, registered, running_webox
 from webox_local.servers import Servers
 
 CONVERSATIONS, PRODUCT_EVENTS = 10_000, 20_000
+_WORTH_TELLING = 0.1
 TEXT = "Une réponse de longueur moyenne, comme on en lit tous les jours dans une discussion. "
 
 _CHAT = """
@@ -79,7 +86,7 @@ async def _a_user(url: str) -> int:
 
 
 def _measure(home: Path, words: str, count: int, expected: int) -> None:
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), _cpu_seconds()
     done = subprocess.run(
         [program("webox"), *words.split()],
         env={**os.environ, "WEBOX_HOME": str(home)},
@@ -89,6 +96,30 @@ def _measure(home: Path, words: str, count: int, expected: int) -> None:
     )
     seconds = time.perf_counter() - began
     assert done.returncode == expected, done.stdout[-2000:] + done.stderr[-2000:]
-    print(f"webox {words}: {count:,} in {seconds:.1f} s, {count / seconds:,.0f}/s in all")
+    print(
+        f"webox {words}: {count:,} in {seconds:.1f} s, {count / seconds:,.0f}/s in all; "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+    took = _cpu_seconds()
+    took.subtract(cpu_began)
+    busiest = [f"{name} {cpu:.1f} s" for name, cpu in took.most_common() if cpu >= _WORTH_TELLING]
+    print(f"    CPU: {', '.join(busiest)}")
     for line in (done.stderr + done.stdout).splitlines():
         print(f"    {line}")
+
+
+def _cpu_seconds() -> Counter[str]:
+    """By process, all of PostgreSQL's and Redis's together; "the command" is whatever has ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = Counter({"the command": ended.ru_utime + ended.ru_stime})
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times, command = process.cpu_times(), process.cmdline()
+            taken[_name(command)] += times.user + times.system
+    return taken
+
+
+def _name(command: list[str]) -> str:
+    # A process that has named itself leaves the rest of its line blank.
+    whole = " ".join(" ".join(command).split())
+    return next((name for name in ("postgres", "redis") if name in whole), whole[:30])
