@@ -15,8 +15,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
-from sqlalchemy import delete, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from webox_contracts.events import Event, EventData, UnknownEventError
@@ -40,7 +39,7 @@ log = get_logger(__name__)
 
 MAX_ATTEMPTS = 5
 MAX_DEAD_IN_A_ROW = 20
-_BATCH = 200
+_BATCH = 500
 _BLOCK_MS = 1000
 _FIRST_RETRY_SECONDS = 0.1
 _OUTAGE_SECONDS = 1.0
@@ -277,8 +276,7 @@ class Consumer:
         first = {event.envelope.id: event for event in reversed(events)}
         new = set(
             await session.scalars(
-                insert(inbox).on_conflict_do_nothing().returning(inbox.c.event_id),
-                [{"consumer": self._service, "event_id": key} for key in sorted(first)],
+                _ADD_TO_INBOX, {"consumer": self._service, "event_ids": sorted(first)}
             )
         )
         return [
@@ -330,6 +328,14 @@ class Consumer:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("inbox clean-up failed", error=type(error).__name__)
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+
+# With RETURNING, SQLAlchemy would make one INSERT with as many VALUES of it: an array is faster.
+_ADD_TO_INBOX = text(
+    "INSERT INTO inbox (consumer, event_id)"
+    " SELECT :consumer, * FROM unnest(CAST(:event_ids AS text[]))"
+    " ON CONFLICT DO NOTHING RETURNING event_id"
+)
 
 
 def _entry(stream: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> _Entry:

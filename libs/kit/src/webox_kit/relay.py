@@ -16,7 +16,7 @@ import psycopg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from redis.exceptions import ResponseError as RedisResponseError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils import uuid7
 
@@ -28,7 +28,7 @@ from webox_kit.streams import EVENT_FIELD, epoch_key, stream_key
 
 log = get_logger(__name__)
 
-_BATCH = 500
+_BATCH = 1000
 _IDLE_SECONDS = 1.0
 # Whoever caused an event goes on with its request meanwhile, undisturbed, and what follows within
 # this time is published with it.
@@ -118,9 +118,7 @@ class Relay:
         return ids[-1].decode()
 
     async def _mark_published(self, session: Session, ids: list[int], last_id: str) -> None:
-        await session.execute(
-            update(outbox).where(outbox.c.id.in_(ids)).values(published_at=func.now())
-        )
+        await session.execute(_MARK_PUBLISHED, {"ids": ids})
         await session.execute(
             update(relay_state)
             .where(relay_state.c.stream == self._stream)
@@ -211,6 +209,12 @@ class Relay:
             if pending["min"]:
                 return bytes(pending["min"])
         return bytes(group["last-delivered-id"])
+
+
+# An IN with as many values would be a new statement for each number of them.
+_MARK_PUBLISHED = text(
+    "UPDATE outbox SET published_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
+)
 
 
 def _bytes(value: Any) -> bytes | None:
