@@ -70,7 +70,8 @@ async def send(user: User, question: str, model: str = "gpt-4-turbo") -> httpx.R
             "wait": {"seconds": 0},
         },
     )
-    assert response.status_code == 202, response.text
+    # 200 if the answer was there before the request had ended.
+    assert response.status_code in {200, 202}, response.text
     return response
 
 

@@ -19,6 +19,8 @@ STREAMS = 200
 STREAMS_EACH = 10
 MOST_AWAY_SECONDS = 10
 WRITERS = 4
+# 200 if the answer was there before the request had ended.
+ACKNOWLEDGED = {200, 202}
 
 
 async def send(user: User, number: int) -> httpx.Response:
@@ -52,7 +54,7 @@ async def test_nobody_waits_long_for_a_redis_that_stands_still(
             assert time.monotonic() - began < MOST_REDIS_SECONDS, path
         began = time.monotonic()
         sent = await send(user, 0)
-        assert sent.status_code == 202, sent.text
+        assert sent.status_code in ACKNOWLEDGED, sent.text
         assert time.monotonic() - began < MOST_REDIS_SECONDS
         began = time.monotonic()
         async with opened(webox.url) as client:
@@ -81,7 +83,7 @@ async def test_a_postgres_that_restarts_at_once_costs_503_for_a_moment(
     async def served_again() -> None:
         late = [response for at, response in seen if at > cut + 1][-WRITERS * 2 :]
         assert len(late) == WRITERS * 2
-        assert {each.status_code for each in late} == {202}
+        assert {each.status_code for each in late} <= ACKNOWLEDGED
 
     load = [asyncio.create_task(write(number)) for number in range(WRITERS)]
     await eventually(lambda: _at_least(seen, WRITERS))
@@ -92,11 +94,11 @@ async def test_a_postgres_that_restarts_at_once_costs_503_for_a_moment(
     finally:
         restarted.set()
         await asyncio.gather(*load)
-    refused = [(at, each) for at, each in seen if each.status_code != 202]
+    refused = [(at, each) for at, each in seen if each.status_code not in ACKNOWLEDGED]
     assert {each.status_code for _, each in refused} <= {503}, [each.text for _, each in refused]
     assert all(int(each.headers["Retry-After"]) > 0 for _, each in refused)
     assert all(at - cut < MOST_AWAY_SECONDS for at, _ in refused)
-    await answered(user, [each for _, each in seen if each.status_code == 202])
+    await answered(user, [each for _, each in seen if each.status_code in ACKNOWLEDGED])
     await healthy()
 
 
