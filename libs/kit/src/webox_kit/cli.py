@@ -17,6 +17,7 @@ import uvloop
 from webox_kit.errors import ConfigurationError, WeboxError
 from webox_kit.letter_commands import dead_letters_of
 from webox_kit.logs import configure_logging
+from webox_kit.references import referenced
 from webox_kit.restore_commands import after_restore_of, caught_up_of
 from webox_kit.verify_command import verify_of
 
@@ -78,7 +79,7 @@ def service_cli(commands: ServiceCommands) -> click.Group:
         @main.command(help="Run the Celery worker.")
         def worker() -> None:
             with _sentences():
-                _attribute(commands.worker or "")(_load_settings(commands))
+                referenced(commands.worker or "")(_load_settings(commands))
 
     run = partial(operate, commands)
     main.add_command(after_restore_of(commands.name, commands.after_restore, run))
@@ -141,13 +142,8 @@ def _sentences() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
-def _attribute(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)
-
-
 def _load_settings(commands: ServiceCommands) -> Any:
-    settings = _attribute(commands.settings).load()
+    settings = referenced(commands.settings).load()
     configure_logging(commands.name, settings.log_level)
     return settings
 
@@ -161,7 +157,7 @@ def _serve(commands: ServiceCommands) -> None:
             await super().shutdown(sockets)
 
     settings = _load_settings(commands)
-    app = _attribute(commands.app)(settings)
+    app = referenced(commands.app)(settings)
     # Having shut down, uvicorn raises the signal it got once more, for whoever had it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
@@ -193,12 +189,12 @@ async def _do_duties(commands: ServiceCommands) -> None:
     runtime = _runtime(commands)
     async with runtime.closing():
         await migrations.wait_until_migrated(runtime.database, runtime.package)
-        async with _attribute(commands.duties)(runtime) as by_name:
+        async with referenced(commands.duties)(runtime) as by_name:
             await duties.Duties(runtime.database, runtime.name, by_name).run()
 
 
 def _runtime(commands: ServiceCommands) -> Any:
-    settings = _attribute(commands.settings).load()
+    settings = referenced(commands.settings).load()
     return import_module("webox_kit.runtime").Runtime.create(commands.name, settings)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from webox_kit.references import referenced
+
 Operate = Callable[..., Any]
 """Runs work on the service's Runtime."""
 
@@ -43,7 +45,7 @@ def caught_up_of(streams: str | None, operate: Operate) -> click.Command:
         help="Seconds to wait at most.",
     )
     def caught_up(seconds: float) -> None:
-        consumed = _attribute(streams) if streams else ()
+        consumed = referenced(streams) if streams else ()
         operate(
             lambda runtime: import_module("webox_kit.restoring").wait_until_caught_up(
                 runtime.database, runtime.redis, runtime.name, consumed, seconds=seconds
@@ -55,9 +57,4 @@ def caught_up_of(streams: str | None, operate: Operate) -> click.Command:
 
 async def _make_ready(runtime: Any, own: str | None) -> None:
     restoring = import_module("webox_kit.restoring")
-    await restoring.make_ready(runtime.database, runtime.package, _attribute(own) if own else None)
-
-
-def _attribute(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)
+    await restoring.make_ready(runtime.database, runtime.package, referenced(own) if own else None)

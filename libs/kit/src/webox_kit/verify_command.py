@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from webox_kit.references import referenced
+
 if TYPE_CHECKING:
     from webox_kit.verification import Difference
 
@@ -54,9 +56,8 @@ def verify_of(service: str, operate: Operate, look: str) -> click.Command:
 
 
 async def _lasting(runtime: Any, look: str, pause: float) -> "list[Difference]":
-    module, _, name = look.partition(":")
     verification = import_module("webox_kit.verification")
-    async with getattr(import_module(module), name)(runtime) as once:
+    async with referenced(look)(runtime) as once:
         found: list[Difference] = await verification.lasting_differences(once, pause_seconds=pause)
         return found
 
