@@ -175,7 +175,7 @@ class Restoring:
             url = self._postgres.url(databases[name], role=name)
             environment = operator_environment(self.installation, service, self.base)
             environments[service] = environment | {"WEBOX_DATABASE_URL": url}
-        if not run_forked(["after-restore"], environments):
+        if run_forked(["after-restore"], environments):
             raise BackupError("The backup does not fit this version of Webox: nothing was changed.")
 
     @contextlib.contextmanager
@@ -222,9 +222,8 @@ def _settled(installation: Installation, base: Mapping[str, str]) -> bool:
     """Waits until everything has been caught up with; whether nothing differs then."""
 
     def run(services: Iterable[str], *command: str) -> bool:
-        return run_forked(
-            command, {each: operator_environment(installation, each, base) for each in services}
-        )
+        environments = {each: operator_environment(installation, each, base) for each in services}
+        return run_forked(command, environments) == 0
 
     step("Building the search index, and catching up with events ...")
     settled = [run(["search"], "rebuild", "--follow")]

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 
 import psutil
@@ -54,7 +53,7 @@ def become_operator_command(
 def run_operator_commands(
     home: Home, services: Sequence[str], arguments: Sequence[str], base: Mapping[str, str]
 ) -> int:
-    """Runs the same command of several services, one after the other.
+    """Runs the same command of several services, one after the other: it may ask something.
 
     Returns:
         The highest of their exit codes.
@@ -63,15 +62,13 @@ def run_operator_commands(
         CannotStartError: Webox does not run, so that there is no database to work on.
     """
     installation = running_installation(home, base)
-    codes = []
-    for service in services:
-        environment = operator_environment(installation, service, base)
-        command = [service_program(service), *arguments]
-        codes.append(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603 - our own program
-    return max(codes)
+    return max(
+        run_forked(arguments, {service: operator_environment(installation, service, base)})
+        for service in services
+    )
 
 
-def run_forked(arguments: Sequence[str], environments: Mapping[str, Mapping[str, str]]) -> bool:
+def run_forked(arguments: Sequence[str], environments: Mapping[str, Mapping[str, str]]) -> int:
     """Runs `webox-SERVICE ARGUMENTS` for several services at once, without starting Python anew.
 
     Args:
@@ -79,7 +76,7 @@ def run_forked(arguments: Sequence[str], environments: Mapping[str, Mapping[str,
         environments: The environment of each service's command.
 
     Returns:
-        Whether all ended with 0.
+        The highest of their exit codes.
     """
     from webox_local import launcher  # noqa: PLC0415 - takes a while to load
 
@@ -88,12 +85,18 @@ def run_forked(arguments: Sequence[str], environments: Mapping[str, Mapping[str,
         launcher.import_libraries()
     pids = [launcher.forked([program, *arguments], each) for program, each in programs.items()]
     try:
-        return not any([os.waitpid(pid, 0)[1] for pid in pids])  # noqa: C419 - wait for every one
+        return max([_exit_code(os.waitpid(pid, 0)[1]) for pid in pids])
     except BaseException:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         raise
+
+
+def _exit_code(status: int) -> int:
+    """As a shell has it: 128 and the signal for a program that one ended."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def operator_environment(
