@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 from webox_stack import Stack, User, eventually, opened, registered, running_stack, signed_in
-from webox_stack.programs import program
+from webox_stack.programs import webox_command
 from webox_stack.user import PASSWORD
 
 from webox_local.servers import Servers
@@ -26,22 +25,6 @@ from webox_local.servers import Servers
 WORD = "tulipe"
 FINAL = {"done", "failed", "cancelled"}
 NOT_THERE = Path("/proc/no such folder")
-
-
-async def webox_command(
-    home: Path, *arguments: str, limit: Callable[[], None] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    return await asyncio.to_thread(
-        subprocess.run,
-        [program("webox"), *arguments],
-        env={**os.environ, "WEBOX_HOME": str(home)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-        preexec_fn=limit,
-    )
 
 
 class Load:

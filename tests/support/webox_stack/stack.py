@@ -1,6 +1,5 @@
 """`webox up` as a subprocess, on a home of its own."""
 
-import asyncio
 import contextlib
 import os
 import re
@@ -18,14 +17,13 @@ from webox_local.home import Home
 from webox_local.servers import Servers
 from webox_local.supervision import Supervisor
 from webox_stack.logs import Logs
-from webox_stack.programs import program
+from webox_stack.programs import program, webox_command
 
 ADMIN = "admin@webox.local"
 # What a start needs of the environment of whoever runs the tests; no key of theirs gets in.
 INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "WEBOX_REDIS_SERVER")
 START_SECONDS = 180
 STOP_SECONDS = 110
-COMMAND_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -82,15 +80,7 @@ class Stack:
 
     async def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """An operator's `webox` command on this Webox, whatever its exit code."""
-        return await asyncio.to_thread(
-            subprocess.run,
-            [program("webox"), *arguments],
-            env={**os.environ, "WEBOX_HOME": str(self.home.folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=COMMAND_SECONDS,
-        )
+        return await webox_command(self.home.folder, *arguments)
 
     def processes(self) -> list[psutil.Process]:
         """Everything on this machine that belongs to this start."""
