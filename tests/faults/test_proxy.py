@@ -60,6 +60,13 @@ async def test_answers_nothing(proxy: Proxy) -> None:
         await echoed(proxy)
 
 
+async def test_a_verb_replaces_the_one_before_it(proxy: Proxy) -> None:
+    await proxy.reset()
+    proxy.blackhole()
+    with pytest.raises(TimeoutError):
+        await echoed(proxy)
+
+
 async def test_cuts(proxy: Proxy) -> None:
     proxy.cut_after(10)
     # A reset may overtake what was sent before it.
@@ -68,8 +75,17 @@ async def test_cuts(proxy: Proxy) -> None:
 
 
 async def test_slices(proxy: Proxy) -> None:
+    assert isinstance(proxy.at, tuple)
     proxy.slice(7)
-    assert await echoed(proxy) == SAID
+    async with asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*proxy.at)
+        writer.write(SAID)
+        pieces = [await reader.read(len(SAID))]
+        while sum(map(len, pieces)) < len(SAID):
+            pieces.append(await reader.read(len(SAID)))
+        writer.transport.abort()
+    assert b"".join(pieces) == SAID
+    assert len(pieces) > 20, "it came in a few large pieces"
 
 
 @pytest.mark.parametrize("slowly", [lambda p: p.delay(0.1), lambda p: p.rate(10_000)])

@@ -67,6 +67,8 @@ class Proxy:
         if self._server:
             self._server.close()
             self._server = None
+        # What a blackhole held back ends as well.
+        self._treat(_Conduct())
         self._cut_all()
 
     async def reset(self) -> None:
@@ -77,6 +79,7 @@ class Proxy:
 
     def blackhole(self) -> None:
         """Accepts and keeps connections, and answers nothing."""
+        self._treat(_Conduct())
         self._conduct.flowing.clear()
 
     def leave_in_the_dark(self) -> None:
