@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from webox_chat.replies.repository import ReplyRepository
 from webox_double import answer_text
 
 BOTH = ["GPT-4", "Claude"]
@@ -73,6 +74,22 @@ class TestSending:
             assert [call.outcome for call in double.calls if call.model == "hang_mid"][-1] == (
                 "running"
             )
+
+    async def test_text_that_came_before_the_stream_had_begun_is_asked_for(self, chat, monkeypatch):
+        await chat.send(selected_providers=["GPT-4"])  # The worker is up after it.
+        read = ReplyRepository.all_of
+
+        async def read_late(self, message_id):
+            await asyncio.sleep(0.3)  # GPT-4 has said something by then, Claude has not.
+            return await read(self, message_id)
+
+        monkeypatch.setattr(ReplyRepository, "all_of", read_late)
+        async with chat.send_streaming(
+            selected_providers=BOTH, selected_models={"GPT-4": "hang_mid", "Claude": "delay:600"}
+        ) as stream:
+            # hang_mid falls silent after its first words, and fails 5 s later.
+            async with asyncio.timeout(3):
+                await stream.until("delta", provider="GPT-4")
 
     async def test_a_failed_reply_is_an_error_and_the_others_go_on(self, chat):
         events = await streamed(chat, selected_providers=BOTH, selected_models={"GPT-4": "401"})

@@ -85,6 +85,8 @@ class _Following:
         self._signals = signals
         self._look = asyncio.Event()
         self._heard_text = False
+        # What was said before one listened.
+        self._lacks_text = True
         self._ready = asyncio.Event()
         self._task = asyncio.create_task(self._follow_until_it_breaks())
 
@@ -120,7 +122,8 @@ class _Following:
             await self._look_into_sql()
             self._ready.set()
             while True:
-                if not (self.transcript.is_final or self._heard_text):
+                if not self.transcript.is_final and (self._lacks_text or not self._heard_text):
+                    self._lacks_text = False
                     await call_workers(self._redis, WorkerCall(show=key))
                 await self._until_due()
                 try:
@@ -163,6 +166,8 @@ class _Following:
     def _take_text(self, payload: bytes | None) -> None:
         self._heard_text = True
         if payload is None or not self.transcript.take_pieces(decoded_pieces(payload)):
+            # Of one reply; that others are heard of does not bring it.
+            self._lacks_text = True
             self._look.set()
 
     def _take_replies(self, payload: bytes | None) -> None:
