@@ -1,15 +1,10 @@
-"""SQL that writes the read models, a statement per table and batch.
-
-`execute(statement, rows)` is psycopg's pipelined `executemany`: one round trip, and seven times
-faster than one INSERT with as many VALUES, which SQLAlchemy compiles anew each time.
-"""
+"""Writes the read models, with a statement per table and batch."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, delete, func, text, tuple_
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import Executable, delete, text, tuple_
 
 from webox_dashboard.models import (
     activity,
@@ -23,6 +18,17 @@ from webox_dashboard.models import (
 )
 from webox_dashboard.projection import things
 from webox_dashboard.projection.rows import EntryRow, GenerationRow, Rows
+from webox_dashboard.projection.statements import (
+    ADD_TO_COUNTS,
+    INSERT_ACTIVITIES,
+    INSERT_GENERATIONS,
+    INSERT_NOTIFICATIONS,
+    INSERT_TOMBSTONES,
+    UPSERT_CONVERSATIONS,
+    UPSERT_PRODUCTS,
+    UPSERT_STORAGE,
+    arrays_of,
+)
 from webox_dashboard.projection.things import Deletion, Thing
 from webox_kit.database import Session, advisory_key
 
@@ -88,115 +94,47 @@ class ProjectionRepository:
 
     async def save(self, rows: Rows) -> None:
         """Everything but notifications."""
-        await self._execute(_PRODUCT, rows.products)
-        await self._execute(_STORAGE, rows.storage)
-        await self._execute(_CONVERSATION, rows.conversations)
+        await self._execute(UPSERT_PRODUCTS, rows.products)
+        await self._execute(UPSERT_STORAGE, rows.storage)
+        await self._execute(UPSERT_CONVERSATIONS, rows.conversations)
         await self._count(rows.generations)
-        await self._execute(_ACTIVITY, rows.activities)
+        await self._execute(INSERT_ACTIVITIES, rows.activities)
 
     async def add_notifications(self, rows: Sequence[EntryRow]) -> list[MadeNotification]:
         """Those that were not there before."""
         if not rows:
             return []
-        made = await self._session.execute(_NOTIFICATION, rows)
+        made = await self._session.execute(INSERT_NOTIFICATIONS, arrays_of(rows))
         return [MadeNotification(*row) for row in made]
 
     async def _count(self, generations: Sequence[GenerationRow]) -> None:
         """Count those never seen before."""
         if not generations:
             return
-        columns = {
-            "user_ids": [each["user_id"] for each in generations],
-            "origins": [each["origin"] for each in generations],
-        }
-        new = Counter(await self._session.scalars(_GENERATION, columns))
+        new = Counter(await self._session.scalars(INSERT_GENERATIONS, arrays_of(generations)))
         counts = [{"user_id": key, "generations": new[key]} for key in sorted(new)]
-        await self._execute(_GENERATION_COUNT, counts)
+        await self._execute(ADD_TO_COUNTS, counts)
 
     async def _remember(self, deletions: Sequence[Deletion]) -> None:
         await self._execute(
-            insert(tombstone).on_conflict_do_nothing(),
+            INSERT_TOMBSTONES,
             [
                 {"kind": each.thing.kind, "key": each.thing.key, "user_id": each.user_id}
                 for each in deletions
             ],
         )
 
-    async def _execute(self, statement: Insert, rows: Sequence[Any]) -> None:
+    async def _execute(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            await self._session.execute(statement, rows)
+            await self._session.execute(statement, arrays_of(rows))
 
 
 def _of(deletions: Sequence[Deletion], kind: str) -> list[Deletion]:
     return [each for each in deletions if each.thing.kind == kind]
 
 
-def _upsert_product() -> Insert:
-    statement = insert(product)
-    new = statement.excluded
-    renamed = new.name_mark > func.coalesce(product.c.name_mark, "")
-    marks = ("seen_at", "seen_mark", "name_mark", "published_mark", "deleted_mark")
-    return statement.on_conflict_do_update(
-        constraint=product.primary_key,
-        set_={
-            "name": case((renamed, new.name), else_=product.c.name),
-            # GREATEST leaves NULL out: what an event says nothing of stays.
-            **{name: func.greatest(product.c[name], new[name]) for name in marks},
-        },
-    )
-
-
-def _upsert_storage() -> Insert:
-    statement = insert(storage)
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        constraint=storage.primary_key,
-        set_={"size_bytes": new.size_bytes, "mark": new.mark},
-        where=new.mark > storage.c.mark,
-    )
-
-
-def _upsert_conversation() -> Insert:
-    statement = insert(conversation)
-    new, old = statement.excluded, conversation.c
-    newer = new.state_version >= func.coalesce(old.state_version, 0)
-    return statement.on_conflict_do_update(
-        constraint=conversation.primary_key,
-        set_={
-            "title": case((newer, new.title), else_=old.title),
-            "archived": case((newer, new.archived), else_=old.archived),
-            "state_version": func.greatest(old.state_version, new.state_version),
-            "updated_at": func.greatest(old.updated_at, new.updated_at),
-        },
-    )
-
-
-def _add_to_count() -> Insert:
-    statement = insert(generation_count)
-    total = generation_count.c.generations + statement.excluded.generations
-    return statement.on_conflict_do_update(
-        constraint=generation_count.primary_key, set_={"generations": total}
-    )
-
-
-_PRODUCT = _upsert_product()
-_STORAGE = _upsert_storage()
-_CONVERSATION = _upsert_conversation()
-# With RETURNING, SQLAlchemy would make one INSERT with as many VALUES of it: arrays are faster.
-_GENERATION = text(
-    "INSERT INTO generation (user_id, origin)"
-    " SELECT * FROM unnest(CAST(:user_ids AS bigint[]), CAST(:origins AS text[]))"
-    " ON CONFLICT DO NOTHING RETURNING user_id"
-)
 _DELETED = text(
     "SELECT tombstone.kind, tombstone.key FROM tombstone"
     " JOIN unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS about (kind, key)"
     ' ON tombstone.kind = about.kind COLLATE "C" AND tombstone.key = about.key COLLATE "C"'
-)
-_GENERATION_COUNT = _add_to_count()
-_ACTIVITY = insert(activity).on_conflict_do_nothing()
-_NOTIFICATION = (
-    insert(notification)
-    .on_conflict_do_nothing()
-    .returning(notification.c.id, notification.c.user_id, notification.c.kind)
 )
