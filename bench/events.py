@@ -180,9 +180,10 @@ async def _consume_all(consumer: Consumer, redis: Redis, service: str) -> None:
 
 
 async def _has_all(redis: Redis, service: str) -> bool:
+    last = (await redis.xinfo_stream(stream_key(SOURCE)))["last-generated-id"]
     for group in await redis.xinfo_groups(stream_key(SOURCE)):
         if group["name"].decode() == service:
-            return group["lag"] == 0 and group["pending"] == 0
+            return group["last-delivered-id"] == last and group["pending"] == 0
     return False
 
 

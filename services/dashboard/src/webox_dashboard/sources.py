@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel
 
-from webox_contracts.events import PRODUCT_EVENTS, Event
+from webox_contracts.events import PRODUCT_EVENTS, EventData
 from webox_dashboard.projection.handlers import rows_of, stored_export
 from webox_dashboard.projection.rows import Rows
 from webox_dashboard.settings import DashboardSettings
 from webox_kit.cancellation import cancel_and_wait
-from webox_kit.consumer import ReceivedEvent
 from webox_kit.internal_http import InternalClient
 from webox_kit.runtime import Runtime
 from webox_kit.text import clean
@@ -92,18 +91,6 @@ class _Export(BaseModel):
     finished_at: AwareDatetime
 
 
-class _ProductEvent(BaseModel):
-    id: int
-    user_id: int
-    event_id: str
-    type: str
-    subject: str
-    occurred_at: AwareDatetime
-    name: str | None
-    bytes: int | None
-    published_as: str | None
-
-
 def _conversations(page: list[dict[str, Any]]) -> Rows:
     found = map(_Conversation.model_validate, page)
     return Rows(
@@ -130,20 +117,14 @@ def _generations(page: list[dict[str, Any]]) -> Rows:
 
 
 def _product_events(page: list[dict[str, Any]]) -> Rows:
-    rows = rows_of(map(_received, map(_ProductEvent.model_validate, page)), deleted=set())
+    rows = rows_of(map(_said, page), deleted=set())
     return Rows(products=rows.products, storage=rows.storage, generations=rows.generations)
 
 
-def _received(kept: _ProductEvent) -> ReceivedEvent:
-    """The event as it was published, but for what the read models do not look at."""
-    data = PRODUCT_EVENTS[kept.type].model_validate(
-        {**kept.model_dump(include={"user_id", "event_id", "occurred_at", "name", "bytes"}),
-         "subject_id": kept.subject}
-    )  # fmt: skip
-    event_id = kept.published_as or f"kept {kept.id}"
-    return ReceivedEvent(
-        Event.of(data, id=event_id, source="/webox/gateway", time=datetime.now(UTC)), data
-    )
+def _said(kept: dict[str, Any]) -> tuple[str, EventData]:
+    """The id and the data of the event as it was published."""
+    data = PRODUCT_EVENTS[kept["type"]].model_validate({**kept, "subject_id": kept["subject"]})
+    return kept["published_as"] or f"kept {kept['id']}", data
 
 
 def _exports(page: list[dict[str, Any]]) -> Rows:

@@ -11,7 +11,6 @@ from typing import Any
 from webox_contracts.events import (
     ConversationStarted,
     ConversationUpdated,
-    Event,
     EventData,
     ExportFinished,
     FunnelCreated,
@@ -38,29 +37,29 @@ from webox_dashboard.projection.rows import (
     StorageRow,
 )
 from webox_dashboard.projection.things import Thing, things_of, user
-from webox_kit.consumer import ReceivedEvent
 from webox_kit.text import clean
 
-Handler = Callable[[Rows, Any, Event], None]
+Handler = Callable[[Rows, Any, str], None]
+"""Adds what an event says, given its data and its id."""
+
 ConversationEvent = ConversationStarted | ConversationUpdated | MessageSent | ReplyFinished
 
 
-def rows_of(events: Iterable[ReceivedEvent], deleted: set[Thing]) -> Rows:
-    """The rows of `events`, leaving out what is about a deleted thing."""
+def rows_of(events: Iterable[tuple[str, EventData]], deleted: set[Thing]) -> Rows:
+    """The rows of events, each its id and data, leaving out what is about a deleted thing."""
     rows = Rows()
-    for event in events:
-        data, envelope = event.data, event.envelope
+    for event_id, data in events:
         about = things_of(data)
         if user(data.user_id) in deleted:
             continue
         if count := LASTING.get(type(data)):
-            count(rows, data, envelope)
+            count(rows, data, event_id)
         if (handle := HANDLERS.get(type(data))) and deleted.isdisjoint(about):
-            handle(rows, data, envelope)
+            handle(rows, data, event_id)
     return rows
 
 
-def _product(rows: Rows, data: ProductEventData, envelope: Event) -> None:
+def _product(rows: Rows, data: ProductEventData, event_id: str) -> None:
     """A website or funnel was created, updated, published or deleted."""
     _, product_type, happening = data.type.split(".")
     mark = _mark(data)
@@ -82,25 +81,25 @@ def _product(rows: Rows, data: ProductEventData, envelope: Event) -> None:
         size_bytes = 0 if deletes else data.bytes or 0
         rows.storage.append(_storage(data, product_type, size_bytes, mark))
     if happening in {"created", "published"}:
-        rows.activities.append(_product_entry(data, envelope))
+        rows.activities.append(_product_entry(data, event_id))
     if happening == "published":
-        rows.notifications.append(_product_entry(data, envelope))
+        rows.notifications.append(_product_entry(data, event_id))
 
 
-def _storage_changed(rows: Rows, data: StorageChanged, _envelope: Event) -> None:
+def _storage_changed(rows: Rows, data: StorageChanged, _event_id: str) -> None:
     rows.storage.append(_storage(data, "storage", data.bytes, _mark(data)))
 
 
-def _generation_completed(rows: Rows, data: GenerationCompleted, envelope: Event) -> None:
-    rows.generations.append({"user_id": data.user_id, "origin": _origin(envelope)})
+def _generation_completed(rows: Rows, data: GenerationCompleted, event_id: str) -> None:
+    rows.generations.append({"user_id": data.user_id, "origin": _origin(event_id)})
 
 
-def _reply_counted(rows: Rows, data: ReplyFinished, _envelope: Event) -> None:
+def _reply_counted(rows: Rows, data: ReplyFinished, _event_id: str) -> None:
     if data.status == "done":
         rows.generations.append({"user_id": data.user_id, "origin": f"reply {data.reply_id}"})
 
 
-def _conversation_started(rows: Rows, data: ConversationStarted, _envelope: Event) -> None:
+def _conversation_started(rows: Rows, data: ConversationStarted, _event_id: str) -> None:
     rows.conversations.append(_conversation(data, data.created_at, title=data.title))
     rows.activities.append(
         EntryRow(
@@ -118,21 +117,21 @@ def _conversation_started(rows: Rows, data: ConversationStarted, _envelope: Even
     )
 
 
-def _conversation_updated(rows: Rows, data: ConversationUpdated, _envelope: Event) -> None:
+def _conversation_updated(rows: Rows, data: ConversationUpdated, _event_id: str) -> None:
     rows.conversations.append(
         _conversation(data, data.updated_at, title=data.title, archived=data.archived)
     )
 
 
-def _message_sent(rows: Rows, data: MessageSent, _envelope: Event) -> None:
+def _message_sent(rows: Rows, data: MessageSent, _event_id: str) -> None:
     rows.conversations.append(_conversation(data, data.created_at))
 
 
-def _reply_finished(rows: Rows, data: ReplyFinished, _envelope: Event) -> None:
+def _reply_finished(rows: Rows, data: ReplyFinished, _event_id: str) -> None:
     rows.conversations.append(_conversation(data, data.finished_at))
 
 
-def _export_finished(rows: Rows, data: ExportFinished, _envelope: Event) -> None:
+def _export_finished(rows: Rows, data: ExportFinished, _event_id: str) -> None:
     if data.status == "done":
         rows.storage.append(
             stored_export(data.user_id, data.export_id, data.size_bytes, data.finished_at)
@@ -150,12 +149,12 @@ def _export_finished(rows: Rows, data: ExportFinished, _envelope: Event) -> None
     rows.notifications.append(entry)
 
 
-def _circuit_opened(rows: Rows, data: ProviderCircuitOpened, envelope: Event) -> None:
+def _circuit_opened(rows: Rows, data: ProviderCircuitOpened, event_id: str) -> None:
     rows.notifications.append(
         EntryRow(
             user_id=data.user_id,
             kind="provider_circuit_opened",
-            origin=_origin(envelope),
+            origin=_origin(event_id),
             subject_type="provider",
             subject=clean(data.provider),
             details={"provider": clean(data.provider)},
@@ -206,12 +205,12 @@ def _conversation(
     }
 
 
-def _product_entry(data: ProductEventData, envelope: Event) -> EntryRow:
+def _product_entry(data: ProductEventData, event_id: str) -> EntryRow:
     _, product_type, happening = data.type.split(".")
     return EntryRow(
         user_id=data.user_id,
         kind=f"{product_type}_{happening}",
-        origin=_origin(envelope),
+        origin=_origin(event_id),
         subject_type=product_type,
         subject=clean(data.subject_id),
         details={"name": clean(data.name)} if data.name else {},
@@ -247,8 +246,8 @@ def _mark(data: ProductEventData) -> str:
     return f"{_utc(data.occurred_at).isoformat(timespec='microseconds')} {clean(data.event_id)}"
 
 
-def _origin(envelope: Event) -> str:
-    return f"event {envelope.id}"
+def _origin(event_id: str) -> str:
+    return f"event {event_id}"
 
 
 def _utc(moment: datetime) -> datetime:

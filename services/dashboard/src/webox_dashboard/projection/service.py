@@ -28,7 +28,7 @@ async def apply_events(
     repository = ProjectionRepository(session)
     await repository.take_turn()
     deleted = await _delete(repository, events)
-    rows = rows_of(events, deleted)
+    rows = rows_of(((each.envelope.id, each.data) for each in events), deleted)
     await repository.save(rows)
     return [
         NotificationCreated(
