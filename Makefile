@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXPORT := $(BIN)/uv export --quiet --no-emit-workspace --no-annotate --no-header
-TEST_WORKERS ?= 2
+# One more than CI has cores: much of the time is spent on waiting.
+TEST_WORKERS ?= 3
 INSTALL := bin/uv pip install --quiet --python $(BIN)/python
 MEMBERS := $(wildcard libs/* services/* deploy/local)
 
