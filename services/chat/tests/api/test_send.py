@@ -2,11 +2,23 @@
 
 import asyncio
 import re
+from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 
 from webox_double import Double, answer_text
+from webox_kit.database import Database
 
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$
+"""
+SLOWLY = """
+CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION slow()
+"""
 BOTH = ["GPT-4", "Claude"]
 
 
@@ -200,6 +212,30 @@ async def test_nul_and_lone_surrogates_are_replaced(chat):
     )
     assert answer.status_code == 200
     assert answer.json()["user_message"] == "a\ufffdb\ufffdc"
+
+
+@pytest.fixture
+async def slow_disk(database: Database) -> AsyncIterator[None]:
+    """Messages take a while to be committed."""
+    async with database.transaction() as session:
+        await session.execute(text(SLOW))
+        await session.execute(text(SLOWLY))
+    yield
+    async with database.transaction() as session:
+        await session.execute(text("DROP FUNCTION slow CASCADE"))
+
+
+@pytest.mark.usefixtures("slow_disk")
+async def test_at_most_fifty_unfinished_replies_of_sends_at_once(chat):
+    slow = {
+        "message": "x",
+        "selected_providers": ["GPT-4", "Claude"],
+        "selected_models": {"GPT-4": "delay:4000", "Claude": "delay:4000"},
+        "wait": {"seconds": 0},
+    }
+    for sends, answers in ((24, {202: 24}), (20, {202: 1, 429: 19})):
+        sent = await asyncio.gather(*(chat.post("/api/chat/send", json=slow) for _ in range(sends)))
+        assert Counter(answer.status_code for answer in sent) == answers
 
 
 async def test_at_most_fifty_unfinished_replies(chat):

@@ -19,6 +19,7 @@ from webox_chat.messages.storing import (
     BRANCH,
     CONTINUE,
     CONTINUE_ONCE,
+    IN_TURN,
     LATELY,
     OF_CONVERSATION,
     OF_USER,
@@ -30,7 +31,7 @@ from webox_chat.models import conversation, message, reply, sent_request
 from webox_contracts.events import EventData
 from webox_kit.database import Database
 from webox_kit.outbox import draft
-from webox_kit.statements import Statement
+from webox_kit.statements import Bound, Statement
 
 
 class MessageRepository:
@@ -58,8 +59,7 @@ class MessageRepository:
         """
         values = _values(new, most_unfinished, events)
         store = START if new.once is None else START_ONCE
-        [rows] = await self._database.run(store(title=title, folder=folder, **values))
-        return _stored(rows, new)
+        return await self._store(new, store(title=title, folder=folder, **values))
 
     async def continue_conversation(
         self,
@@ -72,16 +72,14 @@ class MessageRepository:
         """The same for the next message; None also when the user has no such conversation."""
         values = _values(new, most_unfinished, events)
         store = CONTINUE if new.once is None else CONTINUE_ONCE
-        [rows] = await self._database.run(store(of_conversation=conversation_id, **values))
-        return _stored(rows, new)
+        return await self._store(new, store(of_conversation=conversation_id, **values))
 
     async def branch(
         self, new: NewMessage, edited_id: int, *, most_unfinished: int, events: Sequence[EventData]
     ) -> StoredMessage | None:
         """The same for another message in the place of one of the user's; None without that."""
         values = _values(new, most_unfinished, events)
-        [rows] = await self._database.run(BRANCH(edited=edited_id, **values))
-        return _stored(rows, new)
+        return await self._store(new, BRANCH(edited=edited_id, **values))
 
     async def sent_before(self, user_id: int, key: str) -> SentBefore | None:
         """What the key was used for lately."""
@@ -117,6 +115,15 @@ class MessageRepository:
         [rows] = await self._database.run(_GET(of_user=user_id, message_id=message_id))
         return StoredMessage(**rows[0]) if rows else None
 
+    async def _store(self, new: NewMessage, store: Bound) -> StoredMessage | None:
+        [_, rows] = await self._database.run(IN_TURN(of_user=new.user_id), store)
+        if not rows:
+            return None
+        [row] = rows
+        return StoredMessage(
+            row["message_id"], row["conversation_id"], new.content, row["created_at"], age_ms=0
+        )
+
 
 def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) -> dict[str, Any]:
     return {
@@ -135,15 +142,6 @@ def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) 
             for number, event in enumerate(events, start=1)
         ],
     } | (asdict(new.once) if new.once else {})
-
-
-def _stored(rows: Sequence[dict[str, Any]], new: NewMessage) -> StoredMessage | None:
-    if not rows:
-        return None
-    [row] = rows
-    return StoredMessage(
-        row["message_id"], row["conversation_id"], new.content, row["created_at"], age_ms=0
-    )
 
 
 _MESSAGE_ID = bindparam("message_id", type_=BigInteger)

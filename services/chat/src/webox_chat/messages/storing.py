@@ -38,6 +38,9 @@ UNFINISHED_REPLIES = (
     .scalar_subquery()
 )
 LATELY = sent_request.c.created_at > func.now() - literal(REPEATABLE_FOR, Interval)
+# In the flight of whatever adds unfinished replies, before it: two of one user's at once would both
+# find room for the last ones.
+IN_TURN = Statement(select(func.pg_advisory_xact_lock(OF_USER).label("locked")))
 HAS_ROOM: ColumnElement[bool] = bindparam("most_unfinished", type_=BigInteger) >= UNFINISHED_REPLIES
 
 _TURN_COLUMNS = (

@@ -13,6 +13,7 @@ from sqlalchemy import (
 )
 
 from webox_chat.messages.stored import ProviderChoice
+from webox_chat.messages.storing import IN_TURN
 from webox_chat.models import reply
 from webox_chat.replies.schemas import REPLY_FIELDS, Final, StoredReply
 from webox_chat.replies.writing import FINISH, RETRY
@@ -58,7 +59,8 @@ class ReplyRepository:
             superseded_by=0,
             provider=choice.provider,
         )
-        [rows] = await self._database.run(
+        [_, rows] = await self._database.run(
+            IN_TURN(of_user=user_id),
             RETRY(
                 of_user=user_id,
                 message_id=message_id,
@@ -68,7 +70,7 @@ class ReplyRepository:
                 reserved=choice.reserved,
                 most_unfinished=most_unfinished - 1,
                 **draft(event, source="chat"),
-            )
+            ),
         )
         return StoredReply(**rows[0]) if rows else None
 
