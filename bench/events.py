@@ -166,7 +166,7 @@ async def _tell_rate(what: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _relay_all(relay: Relay) -> None:
-    while await relay.publish_pending(check_epoch=False):
+    while await relay.publish_pending(check=False):
         pass
 
 
