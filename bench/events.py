@@ -180,9 +180,11 @@ async def _consume_all(consumer: Consumer, redis: Redis, service: str) -> None:
 
 
 async def _has_all(redis: Redis, service: str) -> bool:
+    stream = await redis.xinfo_stream(stream_key(SOURCE))
     for group in await redis.xinfo_groups(stream_key(SOURCE)):
         if group["name"].decode() == service:
-            return group["lag"] == 0 and group["pending"] == 0
+            read = group["last-delivered-id"] == stream["last-generated-id"]
+            return bool(read and group["pending"] == 0)
     return False
 
 

@@ -78,6 +78,18 @@ class Stack:
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(Servers.of(self.home.folder).redis.url())
 
+    def unread(self) -> list[tuple[str, str]]:
+        """Streams of events, with the groups that have something to read or to acknowledge yet."""
+        with self.redis() as client:
+            return [
+                (stream.decode(), group["name"].decode())
+                for stream in client.scan_iter("webox:events:*")
+                for group in client.xinfo_groups(stream)
+                # Before Redis 7 there is no lag to ask for.
+                if group["pending"]
+                or client.xrange(stream, b"(" + group["last-delivered-id"], count=1)
+            ]
+
     async def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """An operator's `webox` command on this Webox, whatever its exit code."""
         return await webox_command(self.home.folder, *arguments)

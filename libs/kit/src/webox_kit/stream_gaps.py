@@ -32,6 +32,7 @@ class StreamState:
 
     first: bytes
     last: bytes
+    is_empty: bool
     groups: Collection[Group]
 
     @property
@@ -96,11 +97,14 @@ class Gaps:
         passed = {
             name: gap
             for name, gap in self.groups.items()
-            if name not in still
-            and entry_order(delivered.get(name, _NOTHING)) >= entry_order(gap.until.encode())
+            if state.is_empty or (name not in still and _has_passed(gap, delivered.get(name)))
         }
         left = {name: gap for name, gap in self.groups.items() if name not in passed}
         return Gaps(left), passed
+
+
+def _has_passed(gap: Gap, delivered: bytes | None) -> bool:
+    return entry_order(delivered or _NOTHING) >= entry_order(gap.until.encode())
 
 
 async def look_at(redis: Redis, stream: str) -> StreamState:
@@ -111,12 +115,12 @@ async def look_at(redis: Redis, stream: str) -> StreamState:
     info, found = await pipeline.execute(raise_on_error=False)
     for answer in (info, found):
         if isinstance(answer, ResponseError):
-            return StreamState(_NOTHING, _NOTHING, [])
+            return StreamState(_NOTHING, _NOTHING, True, [])
         if isinstance(answer, Exception):
             raise answer
-    last = bytes(info["last-generated-id"])
-    first = bytes(info["first-entry"][0]) if info["first-entry"] else last
-    return StreamState(first, last, [await _group(redis, stream, each) for each in found])
+    groups = [await _group(redis, stream, each) for each in found]
+    last, first = bytes(info["last-generated-id"]), info["first-entry"]
+    return StreamState(bytes(first[0]) if first else last, last, first is None, groups)
 
 
 async def _group(redis: Redis, stream: str, info: Mapping[str, Any]) -> Group:
