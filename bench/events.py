@@ -166,7 +166,7 @@ async def _tell_rate(what: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _relay_all(relay: Relay) -> None:
-    while await relay.publish_pending(check_epoch=False):
+    while await relay.publish_pending(check=False):
         pass
 
 
@@ -180,10 +180,11 @@ async def _consume_all(consumer: Consumer, redis: Redis, service: str) -> None:
 
 
 async def _has_all(redis: Redis, service: str) -> bool:
-    last = (await redis.xinfo_stream(stream_key(SOURCE)))["last-generated-id"]
+    stream = await redis.xinfo_stream(stream_key(SOURCE))
     for group in await redis.xinfo_groups(stream_key(SOURCE)):
         if group["name"].decode() == service:
-            return group["last-delivered-id"] == last and group["pending"] == 0
+            read = group["last-delivered-id"] == stream["last-generated-id"]
+            return bool(read and group["pending"] == 0)
     return False
 
 

@@ -40,9 +40,7 @@ def all_read(webox: Stack) -> Callable[[], Awaitable[None]]:
     """Waits until everybody who reads chat's events has done with all of them."""
 
     async def wait() -> None:
-        with webox.redis() as redis:
-            groups = redis.xinfo_groups(stream_key("chat"))
-        assert [each for each in groups if each["pending"] or each["lag"]] == []
+        assert stream_key("chat") not in dict(webox.unread())
 
     return partial(eventually, wait)
 

@@ -25,7 +25,7 @@ from webox_probe.events import (
 from webox_kit.database import Database
 from webox_kit.outbox import publish
 from webox_kit.relay import Relay
-from webox_kit.streams import stream_key
+from webox_kit.streams import epoch_key, stream_key
 from webox_kit.testing import eventually
 
 WEEK = timedelta(days=7)
@@ -187,6 +187,33 @@ class TestEpoch:
         assert await titles_in_stream(redis) == ["old"]
         await relay.publish_pending()
         assert await titles_in_stream(redis) == ["old", "old", "lost"]
+
+    async def test_even_if_something_is_published_to_it_before_anybody_looks(
+        self, database: Database, redis: Redis, relay: Relay
+    ) -> None:
+        await publish_started(database, "old")
+        await relay.publish_pending()
+        older = await redis.dump(stream_key(SOURCE))
+        await publish_started(database, "lost")
+        await relay.publish_pending()
+        await redis.restore(stream_key(SOURCE), 0, older, replace=True)
+        await publish_started(database, "new")
+        await relay.publish_pending(check=False)
+        await relay.publish_pending()
+        assert await titles_in_stream(redis) == ["old", "new", "old", "lost", "new"]
+
+    async def test_nor_is_one_overlooked_that_was_emptied_just_then(
+        self, database: Database, redis: Redis, relay: Relay
+    ) -> None:
+        await publish_started(database, "lost")
+        await relay.publish_pending()
+        epoch = await redis.get(epoch_key(SOURCE))
+        await redis.flushdb()
+        await redis.set(epoch_key(SOURCE), epoch or b"")
+        await publish_started(database, "new")
+        await relay.publish_pending(check=False)
+        await relay.publish_pending()
+        assert await titles_in_stream(redis) == ["new", "lost", "new"]
 
     async def test_nothing_is_repeated_by_a_restart_or_a_trimmed_stream(
         self, database: Database, redis: Redis, relay: Relay

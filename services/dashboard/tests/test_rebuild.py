@@ -22,6 +22,7 @@ from webox_contracts.events import (
     WebsiteUpdated,
 )
 from webox_dashboard.cli import main
+from webox_dashboard.consumers import duties
 from webox_dashboard.main import create_app
 from webox_dashboard.rebuilding import rebuild
 from webox_dashboard.settings import DashboardSettings
@@ -30,6 +31,7 @@ from webox_kit.consumer import ReceivedEvent
 from webox_kit.database import Database
 from webox_kit.errors import ConflictError
 from webox_kit.runtime import Runtime
+from webox_kit.streams import GAP_FIELD, stream_key
 from webox_kit.testing import Keys, RunCli, RunCommand, eventually, serve
 
 CANARY = "canary"
@@ -309,6 +311,41 @@ class TestRebuild:
         assert (await command("rebuild")).exit_code == 0
         await eventually(lambda: _none_left(stage.database))
         await is_clean(command)
+
+
+@pytest.mark.fault("F12")
+class TestEventsThatNobodyHasAnyMore:
+    async def test_are_made_up_for(
+        self,
+        stage: Stage,
+        sources: SourcesDouble,
+        runtime: Runtime[DashboardSettings],
+        command: RunCommand,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("webox_dashboard.rebuild_requests._LOOK_SECONDS", 0.1)
+        history(sources)  # of which nothing arrived
+        sources.is_away = True
+        async with duties(runtime) as by_name:
+            tasks = [asyncio.ensure_future(by_name[each]()) for each in ("consumer", "rebuilder")]
+            # As chat's relay says it.
+            await runtime.redis.xadd(stream_key("chat"), {GAP_FIELD: "search"})
+            await runtime.redis.xadd(stream_key("chat"), {GAP_FIELD: "dashboard"})
+            await eventually(lambda: is_asked_for(stage.database))
+            sources.is_away = False
+
+            async def done() -> bool:
+                return not await is_asked_for(stage.database)
+
+            await eventually(done)
+            await cancel_and_wait(*tasks)
+        await is_clean(command)
+        assert numbers(await stage.read("stats"))[0] == 1
+
+
+async def is_asked_for(database: Database) -> bool:
+    async with database.transaction() as session:
+        return bool(await session.scalar(text("SELECT count(*) FROM rebuild_request")))
 
 
 async def catalog(database: Database) -> list[Any]:

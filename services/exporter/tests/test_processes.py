@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from webox_exporter.consumers import duties
 from webox_exporter.main import create_app
@@ -34,20 +35,23 @@ async def exporter(settings: ExporterSettings, keys: Keys) -> AsyncIterator[Expo
 
 
 @contextmanager
-def worker(settings: ExporterSettings, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    settings: ExporterSettings, log: Path = Path(os.devnull), **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """`webox-exporter worker` as the supervisor starts it."""
     variables = {
         f"WEBOX_{name.upper()}": str(value)
         for name, value in settings.model_dump().items()
         if isinstance(value, str | int | float | Path) and not isinstance(value, bool)
     }
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "webox-exporter"), "worker"],
-        env={"PATH": os.environ["PATH"], "WEBOX_TESTING": "1", **variables, **environment},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "webox-exporter"), "worker"],
+            env={"PATH": os.environ["PATH"], "WEBOX_TESTING": "1", **variables, **environment},
+            start_new_session=True,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
         yield process
     finally:
@@ -101,6 +105,41 @@ async def test_a_killed_child_loses_nothing(
     assert not once.exists(), "the child was killed in the middle"
     await exporter.downloaded(await exporter.job(job["id"]))
     await eventually(lambda: only_the_file(exporter, job))
+
+
+@pytest.mark.fault("F05")
+async def test_a_task_that_is_given_out_twice_and_begun_twice_makes_one_file(
+    exporter: Exporter, chat: FakeChat, settings: ExporterSettings, tmp_path: Path
+) -> None:
+    chat.add(1, [message(n, "x") for n in range(20)])
+    chat.gate.clear()
+    impatient = {
+        "export_visibility_seconds": 1.0,
+        "export_worker_processes": 2,
+        # Else the second would find the job claimed, and not begin it.
+        "export_lease_seconds": 1.0,
+        "export_renew_seconds": 600.0,
+    }
+    log = tmp_path / "worker.log"
+    job = await exporter.ordered({"format": "md", "conversation_ids": [1]})
+    with worker(settings.model_copy(update=impatient), log):
+
+        async def begun_twice() -> bool:
+            return log.read_text().count("job begun") == 2
+
+        await eventually(begun_twice, SECONDS)
+        chat.gate.set()
+
+        async def done_and_given_up() -> bool:
+            given_up = log.read_text().count("it is not ours any more")
+            return given_up == 1 and await status_of(exporter, job) == "done"
+
+        await eventually(done_and_given_up, SECONDS)
+    await exporter.downloaded(await exporter.job(job["id"]))
+    assert exporter.stored() == [f"{job['id']}/2.md"]
+    runtime = Runtime.create("exporter", settings)
+    async with runtime.closing(), runtime.database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM outbox")) == 1
 
 
 async def only_the_file(exporter: Exporter, job: dict[str, Any]) -> bool:

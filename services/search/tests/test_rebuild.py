@@ -14,6 +14,7 @@ from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.internal_http import InternalClient
 from webox_kit.runtime import Runtime
+from webox_kit.streams import GAP_FIELD, stream_key
 from webox_kit.testing import RunCli
 from webox_search import rebuilding
 from webox_search.cli import main
@@ -50,6 +51,21 @@ class TestRequest:
             assert await reader.found("canari") == [kept]
         assert pointer(index_dir) != before
         assert generations(index_dir) == [pointer(index_dir)]
+
+    @pytest.mark.fault("F12")
+    async def test_events_that_nobody_has_any_more_are_made_up_for(
+        self, events: Events, chat: ChatDouble, reader: Reader
+    ) -> None:
+        async with events():
+            kept = await chat.start("canari", "canari")
+            lost = await chat.start("canari", "canari")
+            await reader.finds("canari", kept, lost)
+            del chat.conversations[lost]
+            del chat.documents[max(chat.documents)]
+            # As chat's relay says it.
+            await chat.redis.xadd(stream_key("chat"), {GAP_FIELD: "dashboard"})
+            await chat.redis.xadd(stream_key("chat"), {GAP_FIELD: "search"})
+            await reader.finds("canari", kept)
 
     async def test_searches_are_answered_all_the_while(
         self, events: Events, chat: ChatDouble, reader: Reader, settings: SearchSettings

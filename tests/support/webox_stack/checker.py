@@ -91,7 +91,7 @@ class Checker:
         with self._database("chat") as chat:
             unfinished = chat.execute(UNFINISHED, [users]).fetchall()
             assert unfinished == []
-        assert self._unread() == []
+        assert self._webox.unread() == []
         dead = self._count_in_all("SELECT count(*) FROM dead_letter")
         assert dead == self._dead_letters, "there are new dead letters"
 
@@ -152,16 +152,6 @@ class Checker:
         assert sorted(messages) == sorted(live)
         conversations = [conversation for conversation, message in indexed if message == TITLE]
         assert sorted(conversations) == sorted(titles)
-
-    def _unread(self) -> list[Any]:
-        """The groups of every event stream that have something pending or not read yet."""
-        with self._webox.redis() as redis:
-            groups = [
-                (stream, group)
-                for stream in redis.scan_iter("webox:events:*")
-                for group in redis.xinfo_groups(stream)
-            ]
-        return [each for each in groups if each[1]["pending"] or each[1]["lag"]]
 
     def _count_in_all(self, query: str) -> dict[str, int]:
         counts = {}

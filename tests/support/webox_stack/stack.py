@@ -75,8 +75,21 @@ class Stack:
         """The names of a service's programs that are up."""
         return [name for name in self.pids() if name.startswith(f"{service}-")]
 
-    def redis(self) -> redis.Redis:
-        return redis.Redis.from_url(Servers.of(self.home.folder).redis.url())
+    def redis(self, database: int = 0) -> redis.Redis:
+        """A connection to the streams and signals; database 1 has the tasks."""
+        return redis.Redis.from_url(Servers.of(self.home.folder).redis.url(database))
+
+    def unread(self) -> list[tuple[str, str]]:
+        """Streams of events, with the groups that have something to read or to acknowledge yet."""
+        with self.redis() as client:
+            return [
+                (stream.decode(), group["name"].decode())
+                for stream in client.scan_iter("webox:events:*")
+                for group in client.xinfo_groups(stream)
+                # Before Redis 7 there is no lag to ask for.
+                if group["pending"]
+                or client.xrange(stream, b"(" + group["last-delivered-id"], count=1)
+            ]
 
     async def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """An operator's `webox` command on this Webox, whatever its exit code."""

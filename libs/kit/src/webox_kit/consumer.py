@@ -3,7 +3,8 @@
 The inbox row commits with the effect, so that an event that comes again is dropped. One process
 consumes for a service at a time (a duty), under a stable consumer name, so that what a killed
 one left pending is simply read again first: no claiming between consumers is needed. (ids that
-are gone from the stream come back empty: they are acknowledged and counted as a gap.)
+are gone from the stream come back empty: they are acknowledged and counted. The relay has seen
+it, and publishes them again or says that nobody has them any more.)
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from webox_kit.metrics import CONSUMED, DEAD_LETTERS, GAPS
 from webox_kit.outages import is_outage
 from webox_kit.streams import (
     EVENT_FIELD,
+    GAP_FIELD,
     LETTER_FIELD,
     dead_letter_key,
     retry_key,
@@ -63,6 +65,9 @@ BatchHandler = Callable[[Session, Sequence[ReceivedEvent]], Awaitable[None]]
 
 EventHandler = Callable[[Session, Any, Event], Awaitable[None]]
 """Applies one event: `(session, data, envelope)`."""
+
+RebuildRequest = Callable[[Session], Awaitable[object]]
+"""Asks for the service's read models to be made anew from their sources, not from events."""
 
 
 def by_type(handlers: Mapping[type[EventData], EventHandler]) -> BatchHandler:
@@ -106,6 +111,9 @@ class _Entry:
     letter: int | None = None
     """The dead letter that it asks to try again; it has no payload of its own then."""
 
+    gap_of: bytes | None = None
+    """The group that it says has lost events for good; it is no event itself then."""
+
 
 class Consumer:
     """Consumes `streams` (service names) for `service`, which is also the group's name."""
@@ -120,12 +128,14 @@ class Consumer:
         handle: BatchHandler,
         types: Collection[type[EventData]] | None = None,
         gather_seconds: float = 0,
+        ask_for_rebuild: RebuildRequest | None = None,
         inbox_kept: timedelta = timedelta(days=8),
     ) -> None:
         """Only events of `types` are handled and kept in the inbox; None means all.
 
         After a batch that was not full, the consumer lets events gather for `gather_seconds`
         before it reads again: the first one is not held up, those that follow share a batch.
+        `ask_for_rebuild` is called when events were lost that cannot be published again.
         """
         self._database = database
         self._redis = redis
@@ -135,6 +145,7 @@ class Consumer:
         self._handle = handle
         self._types = None if types is None else frozenset(types)
         self._gather_seconds = gather_seconds
+        self._ask_for_rebuild = ask_for_rebuild
         self._inbox_kept = inbox_kept
         self._dead_in_a_row: set[tuple[str, bytes]] = set()
 
@@ -197,16 +208,18 @@ class Consumer:
 
     async def _process(self, entries: Sequence[_Entry]) -> None:
         events = [entry for entry in entries if entry.stream != self._retries]
-        present = [entry for entry in events if not entry.gone]
-        if len(present) < len(events):
-            GAPS.labels(self._service).inc(len(events) - len(present))
-            log.error("events were trimmed unread", count=len(events) - len(present))
+        present = [entry for entry in events if not entry.gone and not entry.gap_of]
+        if gone := sum(entry.gone for entry in events):
+            GAPS.labels(self._service).inc(gone)
+            log.error("events were trimmed unread", count=gone)
         if present and not await self._applied_together(present):
             for entry in present:
                 await self._apply_alone(entry)
         for entry in entries:
             if entry.letter is not None:
                 await self._try_letter_again(entry, entry.letter)
+        if any(entry.gap_of == self._service.encode() for entry in entries):
+            await self._make_up_for_a_gap()
         await self._acknowledge(entries)
 
     async def _applied_together(self, entries: Sequence[_Entry]) -> bool:
@@ -226,6 +239,12 @@ class Consumer:
             self._dead_in_a_row.clear()
         else:
             await self._bury(entry, error)
+
+    async def _make_up_for_a_gap(self) -> None:
+        log.error("events are lost", rebuilding=self._ask_for_rebuild is not None)
+        if self._ask_for_rebuild is not None:
+            async with self._database.transaction() as session:
+                await self._ask_for_rebuild(session)
 
     async def _try_letter_again(self, asked: _Entry, letter: int) -> None:
         """The letter goes with its event's effect, or learns why it failed again."""
@@ -346,6 +365,7 @@ def _entry(stream: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> _Entr
         fields.get(EVENT_FIELD, b""),
         gone=not fields,
         letter=int(letter) if letter else None,
+        gap_of=fields.get(GAP_FIELD),
     )
 
 

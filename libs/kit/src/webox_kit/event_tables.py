@@ -15,7 +15,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from webox_kit.database import new_metadata
 
@@ -42,6 +42,7 @@ relay_state = Table(
     Column("epoch", Text, nullable=False),
     Column("last_entry_id", Text),
     Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("gaps", JSONB, nullable=False, server_default="{}"),
 )
 
 inbox = Table(
@@ -89,3 +90,10 @@ def create_event_tables(connection: Connection) -> None:
     metadata.create_all(connection)
     for statement in _NOTIFY:
         connection.exec_driver_sql(statement)
+
+
+def add_gaps(connection: Connection) -> None:
+    """For a later migration of a service whose first one made `relay_state` without `gaps`."""
+    connection.exec_driver_sql(
+        "ALTER TABLE relay_state ADD COLUMN IF NOT EXISTS gaps jsonb DEFAULT '{}' NOT NULL"
+    )

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webox_kit.database import Database
-from webox_kit.event_tables import outbox
+from webox_kit.event_tables import outbox, relay_state
 from webox_kit.letters import count_letters
 from webox_kit.request_stats import RequestStats
 from webox_kit.streams import stream_key
@@ -57,6 +57,9 @@ async def outbox_section(database: Database) -> OpsSection:
             )
         ).one()
         dead = await count_letters(session)
+        robbed = [
+            name for gaps in await session.scalars(select(relay_state.c.gaps)) for name in gaps
+        ]
     return OpsSection(
         "Events",
         [
@@ -64,7 +67,10 @@ async def outbox_section(database: Database) -> OpsSection:
             ("Oldest of them", _age(oldest) if oldest else "-"),
             ("Dead letters", dead),
         ],
-        alarms=["There are dead letters: see `webox dead-letters`."] if dead else [],
+        alarms=[
+            *(["There are dead letters: see `webox dead-letters`."] if dead else []),
+            *(f"Events were trimmed before {name} had read them: is it up?" for name in robbed),
+        ],
     )
 
 

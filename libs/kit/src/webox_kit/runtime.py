@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from redis.asyncio import Redis
 
 from webox_contracts.events import EventData
-from webox_kit.consumer import BatchHandler, Consumer
+from webox_kit.consumer import BatchHandler, Consumer, RebuildRequest
 from webox_kit.database import Database
 from webox_kit.identity import AssertionVerifier, ServiceSigner
 from webox_kit.internal_http import InternalClient
@@ -64,8 +64,14 @@ class Runtime(Generic[S]):
         return InternalClient(audience, url, self.signer)
 
     def relay(self) -> Relay:
-        kept = timedelta(days=self.settings.outbox_kept_days)
-        return Relay(self.database, self.redis, self.name, kept=kept)
+        return Relay(
+            self.database,
+            self.redis,
+            self.name,
+            kept=timedelta(days=self.settings.outbox_kept_days),
+            trim_seconds=self.settings.stream_trim_seconds,
+            most_events=self.settings.stream_most_events,
+        )
 
     def consumer(
         self,
@@ -74,6 +80,7 @@ class Runtime(Generic[S]):
         *,
         types: Collection[type[EventData]] | None = None,
         gather_seconds: float = 0,
+        ask_for_rebuild: RebuildRequest | None = None,
     ) -> Consumer:
         """A consumer of the streams of the services named; see `Consumer` for the rest."""
         return Consumer(
@@ -84,6 +91,7 @@ class Runtime(Generic[S]):
             handle=handle,
             types=types,
             gather_seconds=gather_seconds,
+            ask_for_rebuild=ask_for_rebuild,
             inbox_kept=timedelta(days=self.settings.inbox_kept_days),
         )
 

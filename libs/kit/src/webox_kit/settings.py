@@ -37,6 +37,8 @@ class ServiceSettings(BaseSettings):
 
     outbox_kept_days: int = Field(default=7, ge=1)
     inbox_kept_days: int = Field(default=8, ge=1)
+    stream_trim_seconds: float = Field(default=60, gt=0)
+    stream_most_events: int = Field(default=1_000_000, ge=1000)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

@@ -13,6 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 EVENT_FIELD = b"event"
 LETTER_FIELD = b"letter"
+GAP_FIELD = b"gap"
+"""In the place of an event: the consumer group that lost events which nobody has any more."""
 
 
 def stream_key(service: str) -> str:

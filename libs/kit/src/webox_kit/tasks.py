@@ -17,7 +17,9 @@ from webox_kit.streams import connect
 
 log = get_logger(__name__)
 
-_HARD_LIMIT_SECONDS = 900
+# Twice as long as a task may take: what takes longer is given to somebody else as well.
+VISIBILITY_SECONDS = 1800
+_RESTORE_SECONDS = 5
 # Once more at once, for a connection that a restart of Redis has left dead; no waiting.
 _ONE_RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 # A request waits no longer for a frozen Redis.
@@ -25,8 +27,16 @@ _SEND_SECONDS = 1.0
 _KEY_PREFIX = "webox:celery:"
 
 
-def create_celery(service: str, broker_url: str, *, acknowledged: bool = True) -> Celery:
+def create_celery(
+    service: str,
+    broker_url: str,
+    *,
+    acknowledged: bool = True,
+    visibility_seconds: float = VISIBILITY_SECONDS,
+) -> Celery:
     """A Celery app whose one queue is the service's name.
+
+    A task that is not acknowledged within `visibility_seconds` is given to a worker once more.
 
     Late acknowledgement and `reject_on_worker_lost` give a killed child's task back. A worker
     whose tasks only begin what SQL keeps does better without acknowledging at all: that is half
@@ -52,8 +62,8 @@ def create_celery(service: str, broker_url: str, *, acknowledged: bool = True) -
         broker_connection_max_retries=None,
         broker_pool_limit=4,
         broker_transport_options={
-            "visibility_timeout": 2 * _HARD_LIMIT_SECONDS,
-            "unacked_restore_interval": 5,
+            "visibility_timeout": visibility_seconds,
+            "unacked_restore_interval": min(_RESTORE_SECONDS, visibility_seconds),
             "unacked_restore_throttle": 1,
             "socket_connect_timeout": 3,
             "socket_timeout": 10,

@@ -30,5 +30,7 @@ def rebuild() -> None:
 
 
 async def _rebuild(runtime: Any) -> int:
-    count: int = await import_module("webox_dashboard.rebuilding").rebuild(runtime)
+    progress = import_module("webox_kit.progress").Progress("Dashboard", "things")
+    rebuilding = import_module("webox_dashboard.rebuilding")
+    count: int = await rebuilding.rebuild(runtime, progress)
     return count

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from webox_dashboard.projection.service import apply_beside, apply_events
+from webox_dashboard.rebuild_requests import rebuild_when_asked, request_rebuild
 from webox_dashboard.settings import DashboardSettings
 from webox_kit.consumer import ReceivedEvent
 from webox_kit.database import Session
@@ -20,9 +22,16 @@ GATHER_SECONDS = 0.05
 
 @asynccontextmanager
 async def duties(runtime: Runtime[DashboardSettings]) -> AsyncIterator[Mapping[str, Duty]]:
+    consumer = runtime.consumer(
+        STREAMS,
+        apply_and_tell,
+        gather_seconds=GATHER_SECONDS,
+        ask_for_rebuild=request_rebuild,
+    )
     yield {
         "relay": runtime.relay().run,
-        "consumer": runtime.consumer(STREAMS, apply_and_tell, gather_seconds=GATHER_SECONDS).run,
+        "consumer": consumer.run,
+        "rebuilder": partial(rebuild_when_asked, runtime),
     }
 
 

@@ -26,8 +26,8 @@ _SWAP_TRIES = 20
 _PAUSE_SECONDS = 0.2
 
 
-async def rebuild(runtime: Runtime[DashboardSettings]) -> int:
-    """Build beside, then swap; how many things the sources had.
+async def rebuild(runtime: Runtime[DashboardSettings], progress: Progress | None = None) -> int:
+    """Build beside, then swap; how many things the sources had. `progress` is told meanwhile.
 
     Raises:
         ConflictError: another rebuild is under way.
@@ -36,15 +36,17 @@ async def rebuild(runtime: Runtime[DashboardSettings]) -> int:
     sources = Sources(runtime)
     try:
         async with _alone(runtime.database):
-            return await rebuild_from(runtime.database, sources)
+            return await rebuild_from(runtime.database, sources, progress)
     finally:
         await sources.close()
 
 
-async def rebuild_from(database: Database, sources: Sources) -> int:
+async def rebuild_from(
+    database: Database, sources: Sources, progress: Progress | None = None
+) -> int:
     await _begin(database)
     try:
-        count = await _fill(database, sources)
+        count = await _fill(database, sources, progress)
         await _swap(database)
     except BaseException:
         with suppress(SQLAlchemyError, OSError):
@@ -75,15 +77,16 @@ async def _begin(database: Database) -> None:
         await beside.create(session)
 
 
-async def _fill(database: Database, sources: Sources) -> int:
+async def _fill(database: Database, sources: Sources, progress: Progress | None) -> int:
     total, done = await _about(database), 0
-    progress = Progress("Dashboard", "things")
     async for _, count, rows in sources.pages():
         async with database.transaction() as session:
             await add_beside(session, rows)
         done += count
-        progress.tell(done, max(total, done))
-    progress.end(done)
+        if progress is not None:
+            progress.tell(done, max(total, done))
+    if progress is not None:
+        progress.end(done)
     return done
 
 

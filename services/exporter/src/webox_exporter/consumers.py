@@ -13,7 +13,7 @@ from webox_contracts.events import (
 from webox_exporter.files import FileStore
 from webox_exporter.settings import ExporterSettings
 from webox_exporter.upkeep import CleanUp, Forgetting, Reconciler
-from webox_kit.consumer import EventHandler, ReceivedEvent, by_type
+from webox_kit.consumer import BatchHandler, ReceivedEvent, by_type
 from webox_kit.database import Session
 from webox_kit.duties import Duty
 from webox_kit.preferences import follow_preferences
@@ -21,6 +21,7 @@ from webox_kit.runtime import Runtime
 from webox_kit.tasks import TaskQueue, create_celery
 
 STREAMS = ["chat", "gateway"]
+TYPES: set[type[EventData]] = {ConversationDeleted, UserDeleted, SettingsChanged}
 
 # What it waits for, deletions, may take ten seconds; most of what it reads is for others.
 _GATHER_SECONDS = 0.5
@@ -30,7 +31,6 @@ _GATHER_SECONDS = 0.5
 async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[str, Duty]]:
     settings = runtime.settings
     tasks = TaskQueue(create_celery("exporter", settings.broker_url))
-    forgetting = Forgetting(runtime.redis)
     clean_up = CleanUp(
         runtime.database,
         FileStore(settings.files_url),
@@ -46,26 +46,12 @@ async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[st
         enqueue_again=settings.enqueue_again,
     )
 
-    async def conversation_deleted(
-        session: Session, data: ConversationDeleted, _envelope: Event
-    ) -> None:
-        await forgetting.conversation_deleted(session, data)
-
-    async def user_deleted(session: Session, data: UserDeleted, _envelope: Event) -> None:
-        await forgetting.user_deleted(session, data)
-
-    handlers: dict[type[EventData], EventHandler] = {
-        ConversationDeleted: conversation_deleted,
-        UserDeleted: user_deleted,
-    }
-    forget = by_type(handlers)
-
-    async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
-        await follow_preferences(session, events)
-        await forget(session, events)
-
-    types: set[type[EventData]] = {*handlers, SettingsChanged}
-    consumer = runtime.consumer(STREAMS, handle, types=types, gather_seconds=_GATHER_SECONDS)
+    consumer = runtime.consumer(
+        STREAMS,
+        following(Forgetting(runtime.redis)),
+        types=TYPES,
+        gather_seconds=_GATHER_SECONDS,
+    )
     try:
         yield {
             "relay": runtime.relay().run,
@@ -75,3 +61,23 @@ async def duties(runtime: Runtime[ExporterSettings]) -> AsyncIterator[Mapping[st
         }
     finally:
         await tasks.close()
+
+
+def following(forgetting: Forgetting) -> BatchHandler:
+    """Applies a batch of events: to what users chose, and to the exports of what was deleted."""
+
+    async def conversation_deleted(
+        session: Session, data: ConversationDeleted, _envelope: Event
+    ) -> None:
+        await forgetting.conversation_deleted(session, data)
+
+    async def user_deleted(session: Session, data: UserDeleted, _envelope: Event) -> None:
+        await forgetting.user_deleted(session, data)
+
+    forget = by_type({ConversationDeleted: conversation_deleted, UserDeleted: user_deleted})
+
+    async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
+        await follow_preferences(session, events)
+        await forget(session, events)
+
+    return handle

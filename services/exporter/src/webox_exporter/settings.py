@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from webox_kit.settings import ServiceSettings
+from webox_kit.tasks import VISIBILITY_SECONDS
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -28,6 +29,7 @@ class ExporterSettings(ServiceSettings):
     export_cleanup_seconds: Seconds = 1
     export_worker_processes: int = Field(default=1, ge=1, le=16)
     export_task_seconds: int = Field(default=900, ge=1)
+    export_visibility_seconds: Seconds = VISIBILITY_SECONDS
 
     @property
     def kept(self) -> timedelta:

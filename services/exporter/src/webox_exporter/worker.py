@@ -16,7 +16,11 @@ _MOST_KILOBYTES = 250_000
 
 def run(settings: ExporterSettings) -> None:
     """Run the worker until it is told to stop; the job under way is finished first."""
-    app = create_celery("exporter", settings.broker_url)
+    app = create_celery(
+        "exporter",
+        settings.broker_url,
+        visibility_seconds=settings.export_visibility_seconds,
+    )
     process = WorkerProcess(settings)
     app.conf.worker_proc_alive_timeout = _CHILD_START_SECONDS
     register_tasks(app, lambda: process.worker, settings.export_task_seconds)

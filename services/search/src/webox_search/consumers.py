@@ -24,6 +24,7 @@ from webox_kit.preferences import follow_preferences
 from webox_kit.runtime import Runtime
 from webox_search.index.engines import open_index
 from webox_search.indexer import Changes, Indexer
+from webox_search.repository import request_rebuild
 from webox_search.settings import SearchSettings
 from webox_search.source import ChatSource
 
@@ -56,6 +57,7 @@ async def duties(runtime: Runtime[SearchSettings]) -> AsyncIterator[Mapping[str,
         following(indexer),
         types={*CHANGES, SettingsChanged},
         gather_seconds=GATHER_SECONDS,
+        ask_for_rebuild=request_rebuild,
     )
 
     async def write_index() -> None:

@@ -1,0 +1,53 @@
+"""A relay dies when it has published, before it could note that."""
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from webox_stack import Stack, User, eventually
+
+from webox_kit.streams import EVENT_FIELD, stream_key
+
+pytestmark = pytest.mark.fault("F07")
+
+CHAT_STREAM = stream_key("chat")
+
+
+@pytest.fixture
+def death_after_publishing(failpoint_file: Path) -> Iterator[None]:
+    """Chat's next relay to publish something dies before it notes that."""
+    failpoint_file.write_text("chat.after_publish")
+    yield
+    failpoint_file.unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("death_after_publishing")
+async def test_what_it_published_is_there_twice_and_has_one_effect(
+    webox: Stack,
+    user: User,
+    healthy: Callable[[], Awaitable[None]],
+) -> None:
+    relay = webox.pids()["chat-events"]
+    sent = await user.send("Bonjour tulipe", selected_providers=["GPT-4", "Claude"])
+
+    async def told_twice() -> None:
+        assert webox.pids()["chat-events"] != relay
+        assert max(told(webox, sent["conversation_id"]).values(), default=0) == 2
+
+    await eventually(told_twice)
+    await healthy()
+    stats = await user.get("/api/dashboard/stats")
+    assert (stats["conversations"], stats["generations"]) == (1, 2)
+    assert len((await user.get("/api/dashboard/recent-activity"))["activities"]) == 1
+    assert (await user.get("/api/chat/search?q=tulipe"))["total"] == 1
+
+
+def told(webox: Stack, conversation: int) -> Counter[str]:
+    """How often each event about the conversation is in chat's stream."""
+    with webox.redis() as redis:
+        events = [json.loads(fields[EVENT_FIELD]) for _, fields in redis.xrange(CHAT_STREAM)]
+    return Counter(
+        each["id"] for each in events if each["data"].get("conversation_id") == conversation
+    )
