@@ -198,11 +198,11 @@ sent_request = Table(
     Column("user_id", BigInteger, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
-    Column("message_id", BigInteger, nullable=False),
+    Column("entry_id", BigInteger, nullable=False),
     _moment("created_at"),
     Index("ix_sent_request_created_at", "created_at"),
 )
-"""Which message a send with an Idempotency-Key made."""
+"""Which message a send with an Idempotency-Key made, or which reply a retry."""
 
 budget = Table(
     "budget",

@@ -161,6 +161,33 @@ class TestRetry:
         assert answer.json()["reply"]["status"] in {"queued", "running"}
         await chat.post(f"{path}/cancel")
 
+    async def test_repeats_with_one_key_are_one(self, chat):
+        sent = await chat.send(selected_providers=["GPT-4"])
+        path = f"/api/chat/messages/{sent['message_id']}/replies/GPT-4"
+        key, body = {"Idempotency-Key": "again-1"}, {"model": "delay:300"}
+        answers = await asyncio.gather(
+            *(chat.post(f"{path}/retry", json=body, headers=key) for _ in range(5))
+        )
+        assert {each.status_code for each in answers} == {202}
+        [made] = {each.json()["id"] for each in answers}
+        await finished(chat, f"/api/chat/messages/{sent['message_id']}")
+        later = await chat.post(f"{path}/retry", json=body, headers=key)
+        assert (later.json()["id"], later.json()["status"]) == (made, "done")
+        history = (await chat.get(path)).json()["replies"]
+        assert [each["id"] for each in history] == [made, sent["replies"]["GPT-4"]["id"]]
+        other = await chat.post(f"{path}/retry", json={"model": "ok"}, headers=key)
+        assert other.status_code == 409
+        assert "another request" in other.json()["detail"]
+        for_a_send = await chat.post("/api/chat/send", json={"message": "x"}, headers=key)
+        assert for_a_send.status_code == 409
+
+    async def test_a_key_that_is_none_is_400(self, chat):
+        sent = await chat.send(selected_providers=["GPT-4"])
+        path = f"/api/chat/messages/{sent['message_id']}/replies/GPT-4/retry"
+        for characters, status in ((255, 202), (256, 400)):
+            answer = await chat.post(path, headers={"Idempotency-Key": "k" * characters})
+            assert answer.status_code == status, answer.text
+
     async def test_of_many_at_once_one_is_begun(self, chat):
         sent = await chat.send(selected_providers=["GPT-4"])
         path = f"/api/chat/messages/{sent['message_id']}"

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from webox_chat.bodies import problem
-from webox_chat.messages.schemas import EditRequest, MessageId, SendAnswer, SendRequest
+from webox_chat.messages.schemas import (
+    EditRequest,
+    IdempotencyKey,
+    MessageId,
+    SendAnswer,
+    SendRequest,
+)
 from webox_chat.messages.service import MessageService
 from webox_chat.streams.endpoints import STREAM, Streams
 from webox_chat.streams.responses import EventStreamResponse, wants_events
@@ -23,10 +29,6 @@ async def message_service(request: Request) -> MessageService:
 
 
 Messages = Annotated[MessageService, Depends(message_service)]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(description="Repeats of a request within 24 h answer what the first one made."),
-]
 Accept = Annotated[str | None, Header(include_in_schema=False)]
 
 _SEND_ANSWERS: dict[int | str, dict[str, Any]] = {

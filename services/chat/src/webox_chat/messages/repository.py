@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from webox_chat.messages.stored import (
     Asking,
+    MadeBefore,
     NewMessage,
     ProviderChoice,
     Sent,
-    SentBefore,
     StoredMessage,
 )
 from webox_chat.messages.storing import (
@@ -81,10 +81,10 @@ class MessageRepository:
         values = _values(new, most_unfinished, events)
         return await self._store(new, BRANCH(edited=edited_id, **values))
 
-    async def sent_before(self, user_id: int, key: str) -> SentBefore | None:
+    async def made_before(self, user_id: int, key: str) -> MadeBefore | None:
         """What the key was used for lately."""
-        [rows] = await self._database.run(_SENT_BEFORE(of_user=user_id, key=key))
-        return SentBefore(**rows[0]) if rows else None
+        [rows] = await self._database.run(_MADE_BEFORE(of_user=user_id, key=key))
+        return MadeBefore(**rows[0]) if rows else None
 
     async def sent(self, user_id: int, message_id: int) -> Sent | None:
         [rows] = await self._database.run(_SENT(of_user=user_id, message_id=message_id))
@@ -154,16 +154,14 @@ _HAS_CONVERSATION = Statement(
         .label("found")
     )
 )
-_SENT_BEFORE = Statement(
-    select(sent_request.c.message_id, sent_request.c.fingerprint).where(
+_MADE_BEFORE = Statement(
+    select(sent_request.c.entry_id, sent_request.c.fingerprint).where(
         sent_request.c.user_id == OF_USER,
         sent_request.c.key == bindparam("key", type_=Text),
         LATELY,
     )
 )
-_FORGET_REQUESTS = Statement(
-    delete(sent_request).where(~LATELY).returning(sent_request.c.message_id)
-)
+_FORGET_REQUESTS = Statement(delete(sent_request).where(~LATELY).returning(sent_request.c.entry_id))
 
 _MINE = (message.c.id == _MESSAGE_ID, message.c.user_id == OF_USER)
 _AGE_MS = func.extract("epoch", func.clock_timestamp() - message.c.created_at) * 1000

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import Header, Path
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from webox_chat.bodies import Body
@@ -22,6 +22,10 @@ from webox_kit.text import Cleaned
 from webox_kit.times import Moment
 
 MessageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The message's id.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="Repeats of a request within 24 h answer what the first one made."),
+]
 ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=40), Cleaned]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200), Cleaned]
 

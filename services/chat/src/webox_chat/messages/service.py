@@ -1,24 +1,21 @@
 """Sending a message to several providers, and reading what they answered so far."""
 
 import asyncio
-import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-
-import orjson
 
 from webox_chat.budgets.service import BudgetService
 from webox_chat.conversations.service import no_conversation
 from webox_chat.limits import (
     AUTOMATIC_TITLE_CHARACTERS,
     DEFAULT_FOLDER,
-    IDEMPOTENCY_KEY_CHARACTERS,
     PREVIEW_CHARACTERS,
     UNFINISHED_REPLIES_PER_USER,
 )
 from webox_chat.messages.answers import send_answer
 from webox_chat.messages.choices import ProviderChooser
+from webox_chat.messages.repeating import made_by, once_of
 from webox_chat.messages.repository import MessageRepository
 from webox_chat.messages.schemas import AskRequest, EditRequest, SendAnswer, SendRequest, Wait
 from webox_chat.messages.stored import (
@@ -27,7 +24,6 @@ from webox_chat.messages.stored import (
     Once,
     ProviderChoice,
     Sent,
-    SentBefore,
     StoredMessage,
 )
 from webox_chat.messages.waiting import ReplyWaiter
@@ -36,8 +32,6 @@ from webox_chat.replies.schemas import FAN_OUT
 from webox_contracts.events import ConversationStarted, MessageSent
 from webox_kit.database import Database
 from webox_kit.errors import (
-    BadRequestError,
-    ConflictError,
     NotFoundError,
     TooManyRequestsError,
     WeboxError,
@@ -135,9 +129,10 @@ class MessageService:
         self, user_id: int, request: SendRequest, key: str | None
     ) -> tuple[StoredMessage, int | None]:
         """The message, and how many replies are to be made; None when it was stored before."""
-        once = None if key is None else Once(_checked(key), _fingerprint(request))
-        if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
-            return await self._repeated(user_id, once, before), None
+        # How long to wait for it does not matter.
+        once = once_of(key, request.model_dump(exclude={"wait"}))
+        if before := await self._made_before(user_id, once):
+            return before, None
         choices = await self._chooser.choose(
             user_id, request.selected_providers, request.selected_models
         )
@@ -145,8 +140,8 @@ class MessageService:
             return await self._stored_anew(user_id, request, choices, once)
         except TooManyRequestsError:
             # Of several at once with one key, another may have taken the last of the budget.
-            if once and (before := await self._messages.sent_before(user_id, once.key)):
-                return await self._repeated(user_id, once, before), None
+            if before := await self._made_before(user_id, once):
+                return before, None
             raise
 
     async def _stored_anew(
@@ -169,14 +164,14 @@ class MessageService:
             if stored is not None:
                 held.keep()
                 return stored, len(choices)
-        if once is not None and (before := await self._messages.sent_before(user_id, once.key)):
-            return await self._repeated(user_id, once, before), None
+        if before := await self._made_before(user_id, once):
+            return before, None
         raise await self._refusal(user_id, request.conversation_id)
 
-    async def _repeated(self, user_id: int, once: Once, before: SentBefore) -> StoredMessage:
-        if before.fingerprint != once.fingerprint:
-            raise ConflictError("This Idempotency-Key was used for another request.")
-        message = await self._messages.get(user_id, before.message_id)
+    async def _made_before(self, user_id: int, once: Once | None) -> StoredMessage | None:
+        if once is None or (before := await self._messages.made_before(user_id, once.key)) is None:
+            return None
+        message = await self._messages.get(user_id, made_by(once, before))
         if message is None:
             raise NotFoundError("The message that was sent with this Idempotency-Key was deleted.")
         return message
@@ -293,20 +288,6 @@ def _as_before(
         return request.selected_providers, request.selected_models
     models = {each.provider: each.model for each in before.choices}
     return list(models), models | (request.selected_models or {})
-
-
-def _checked(key: str) -> str:
-    if not (0 < len(key) <= IDEMPOTENCY_KEY_CHARACTERS and key.isascii() and key.isprintable()):
-        raise BadRequestError(
-            f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters."
-        )
-    return key
-
-
-def _fingerprint(request: SendRequest) -> str:
-    """Of what is asked; how long to wait for it does not matter."""
-    asked = request.model_dump(exclude={"wait"})
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _aged(answer: SendAnswer, seconds: float) -> SendAnswer:

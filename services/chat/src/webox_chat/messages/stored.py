@@ -38,10 +38,10 @@ class Once:
 
 
 @dataclass(frozen=True)
-class SentBefore:
-    """What a key was used for."""
+class MadeBefore:
+    """What a request with a key made: a message or, by a retry, a reply."""
 
-    message_id: int
+    entry_id: int
     fingerprint: str
 
 

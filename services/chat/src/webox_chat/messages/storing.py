@@ -53,14 +53,14 @@ _TURN_COLUMNS = (
 
 
 def _start(*, once: bool) -> Statement:
-    used = _first_use(None) if once else None
+    used = first_use(None) if once else None
     values: dict[str, ColumnElement[Any]] = {
         "user_id": OF_USER,
         "title": bindparam("title", type_=Text),
         "folder": bindparam("folder", type_=Text),
         "preview": bindparam("preview", type_=Text),
         "message_count": literal(1),
-        "last_message_id": entry_ids.next_value() if used is None else used.c.message_id,
+        "last_message_id": entry_ids.next_value() if used is None else used.c.entry_id,
         # Starting the conversation is one change of it, its first message another.
         "version": literal(2),
     }
@@ -81,7 +81,7 @@ def _continue(*, once: bool) -> Statement:
         .with_for_update(key_share=True, of=conversation)
         .cte("before")
     )
-    return _with_message(_next_turn(before, _first_use(before) if once else None))
+    return _with_message(_next_turn(before, first_use(before) if once else None))
 
 
 def _branch() -> Statement:
@@ -102,12 +102,12 @@ def _branch() -> Statement:
 def _next_turn(before: CTE, used: CTE | None) -> CTE:
     turn = update(conversation).where(conversation.c.id == before.c.id)
     if used is not None:
-        turn = turn.where(used.c.message_id.is_not(None))
+        turn = turn.where(used.c.entry_id.is_not(None))
     return (
         turn.values(
             preview=bindparam("preview", type_=Text),
             message_count=conversation.c.message_count + 1,
-            last_message_id=entry_ids.next_value() if used is None else used.c.message_id,
+            last_message_id=entry_ids.next_value() if used is None else used.c.entry_id,
             updated_at=func.now(),
             version=conversation.c.version + 1,
         )
@@ -116,8 +116,8 @@ def _next_turn(before: CTE, used: CTE | None) -> CTE:
     )
 
 
-def _first_use(before: CTE | None) -> CTE:
-    """One row, with the new message's id, if the key was not used lately: then it is used now.
+def first_use(before: CTE | None) -> CTE:
+    """One row, with the id of what is made, if the key was not used lately: then it is used now.
 
     Of several at once the first wins, and the others wait for it and get no row.
     """
@@ -125,7 +125,7 @@ def _first_use(before: CTE | None) -> CTE:
         "user_id": OF_USER,
         "key": bindparam("key", type_=Text),
         "fingerprint": bindparam("fingerprint", type_=Text),
-        "message_id": entry_ids.next_value(),
+        "entry_id": entry_ids.next_value(),
     }
     row = select(*values.values()).where(HAS_ROOM)
     if before is not None:
@@ -136,12 +136,12 @@ def _first_use(before: CTE | None) -> CTE:
             index_elements=[sent_request.c.user_id, sent_request.c.key],
             set_={
                 "fingerprint": using.excluded.fingerprint,
-                "message_id": using.excluded.message_id,
+                "entry_id": using.excluded.entry_id,
                 "created_at": func.now(),
             },
             where=~LATELY,
         )
-        .returning(sent_request.c.message_id)
+        .returning(sent_request.c.entry_id)
         .cte("used")
     )
 

@@ -11,10 +11,11 @@ from webox_chat.limits import UNFINISHED_REPLIES_PER_USER
 from webox_chat.live.frames import REPLIES, WorkerCall, call_workers, send_changed
 from webox_chat.messages.answers import reply_detail, send_answer
 from webox_chat.messages.choices import ProviderChooser
+from webox_chat.messages.repeating import made_by, once_of
 from webox_chat.messages.repository import MessageRepository
 from webox_chat.messages.schemas import ReplyDetail, SendAnswer
 from webox_chat.messages.service import no_message, too_many_unfinished
-from webox_chat.messages.stored import ProviderChoice
+from webox_chat.messages.stored import Once, ProviderChoice
 from webox_chat.replies.finals import write_finals
 from webox_chat.replies.leases import LeaseRepository
 from webox_chat.replies.repository import ReplyRepository
@@ -87,20 +88,30 @@ class ReplyControl:
         return answer
 
     async def retry(
-        self, user_id: int, message_id: int, provider: str, model: str | None
+        self,
+        user_id: int,
+        message_id: int,
+        provider: str,
+        model: str | None,
+        idempotency_key: str | None = None,
     ) -> ReplyDetail:
         """Ask a provider again, with its model or another; the earlier reply stays as history.
 
         Raises:
-            ConflictError: the reply is not final yet.
+            ConflictError: the reply is not final yet, or the key was used for another request.
             BadRequestError: the provider is not available, or has no such model.
         """
+        once = once_of(idempotency_key, {"retry": [message_id, provider, model]})
+        if before := await self._made_before(user_id, message_id, provider, once):
+            return before
         last = await self._last(user_id, message_id, provider)
         if not last.is_final:
             raise _not_final(provider, last)
         [choice] = await self._chooser.choose(user_id, [provider], {provider: model or last.model})
-        again = await self._begun_again(user_id, message_id, choice)
+        again = await self._begun_again(user_id, message_id, choice, once)
         if again is None:
+            if before := await self._made_before(user_id, message_id, provider, once):
+                return before
             last = await self._last(user_id, message_id, provider)
             if not last.is_final:
                 raise _not_final(provider, last)
@@ -109,8 +120,17 @@ class ReplyControl:
         await send_changed(self._redis, message_id)
         return reply_detail(again)
 
+    async def _made_before(
+        self, user_id: int, message_id: int, provider: str, once: Once | None
+    ) -> ReplyDetail | None:
+        if once is None or (before := await self._messages.made_before(user_id, once.key)) is None:
+            return None
+        made = made_by(once, before)
+        replies = await self._of_provider(user_id, message_id, provider)
+        return next((reply_detail(each) for each in replies if each.id == made), None)
+
     async def _begun_again(
-        self, user_id: int, message_id: int, choice: ProviderChoice
+        self, user_id: int, message_id: int, choice: ProviderChoice, once: Once | None
     ) -> StoredReply | None:
         sent = await self._messages.sent(user_id, message_id)
         if sent is None:
@@ -123,7 +143,11 @@ class ReplyControl:
             conversation_id=sent.conversation_id,
         ) as held:
             again = await self._replies.retry(
-                user_id, message_id, held.choices[0], most_unfinished=UNFINISHED_REPLIES_PER_USER
+                user_id,
+                message_id,
+                held.choices[0],
+                once=once,
+                most_unfinished=UNFINISHED_REPLIES_PER_USER,
             )
             if again is not None:
                 held.keep()

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from webox_chat.bodies import problem
 from webox_chat.messages.schemas import (
+    IdempotencyKey,
     MessageId,
     ReplyDetail,
     ReplyHistory,
@@ -34,7 +35,10 @@ _FINAL: dict[int | str, dict[str, Any]] = {
     409: problem("Final already; the problem holds what it is")
 }
 _NOT_FINAL: dict[int | str, dict[str, Any]] = {
-    409: problem("Not final yet; the problem's `reply` is what it is"),
+    409: problem(
+        "Not final yet; the problem's `reply` is what it is. Or the Idempotency-Key was used for "
+        "another request"
+    ),
     429: problem("Too many of the user's replies are unfinished"),
 }
 
@@ -65,9 +69,10 @@ async def retry_reply(
     message_id: MessageId,
     provider: AskedProvider,
     body: RetryRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> ReplyDetail:
     model = body.model if body else None
-    return await replies.retry(user.user_id, message_id, provider, model)
+    return await replies.retry(user.user_id, message_id, provider, model, idempotency_key)
 
 
 @router.get("/replies/{provider}", summary="Read a provider's replies, the current one first")

@@ -12,11 +12,11 @@ from sqlalchemy import (
     select,
 )
 
-from webox_chat.messages.stored import ProviderChoice
+from webox_chat.messages.stored import Once, ProviderChoice
 from webox_chat.messages.storing import IN_TURN
 from webox_chat.models import reply
 from webox_chat.replies.schemas import REPLY_FIELDS, Final, StoredReply
-from webox_chat.replies.writing import FINISH, RETRY
+from webox_chat.replies.writing import FINISH, RETRY, RETRY_ONCE
 from webox_contracts.events import ProviderCircuitOpened, ReplyFinished, ReplySuperseded
 from webox_kit.database import Database
 from webox_kit.outbox import draft
@@ -45,11 +45,18 @@ class ReplyRepository:
         }
 
     async def retry(
-        self, user_id: int, message_id: int, choice: ProviderChoice, *, most_unfinished: int
+        self,
+        user_id: int,
+        message_id: int,
+        choice: ProviderChoice,
+        *,
+        once: Once | None,
+        most_unfinished: int,
     ) -> StoredReply | None:
         """Put a queued reply in the place of a provider's last one, which stays as history.
 
-        None when there is no final one, or the user would have too many unfinished ones.
+        None when there is no final one, the user would have too many unfinished ones, or the key of
+        `once` has been used.
         """
         event = ReplySuperseded(
             user_id=user_id,
@@ -61,7 +68,7 @@ class ReplyRepository:
         )
         [_, rows] = await self._database.run(
             IN_TURN(of_user=user_id),
-            RETRY(
+            (RETRY if once is None else RETRY_ONCE)(
                 of_user=user_id,
                 message_id=message_id,
                 of_provider=choice.provider,
@@ -69,6 +76,7 @@ class ReplyRepository:
                 demo=choice.demo,
                 reserved=choice.reserved,
                 most_unfinished=most_unfinished - 1,
+                **(asdict(once) if once else {}),
                 **draft(event, source="chat"),
             ),
         )

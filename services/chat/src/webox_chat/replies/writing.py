@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     union_all,
     update,
 )
@@ -31,7 +32,7 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.sql.selectable import CTE
 
 from webox_chat.conversations.repository import readable
-from webox_chat.messages.storing import HAS_ROOM, OF_USER
+from webox_chat.messages.storing import HAS_ROOM, OF_USER, first_use
 from webox_chat.models import (
     conversation,
     entry_ids,
@@ -223,7 +224,7 @@ def _finish_statement() -> Statement:
 FINISH = _finish_statement()
 
 
-def _retry() -> Statement:
+def _retry(*, once: bool) -> Statement:
     """Conversations are locked before their replies, as everywhere."""
     last = and_(
         reply.c.message_id == bindparam("message_id", type_=BigInteger),
@@ -238,10 +239,15 @@ def _retry() -> Statement:
         .with_for_update(key_share=True, of=conversation)
         .cte("locked")
     )
+    used = first_use(locked) if once else None
     before = (
         update(reply)
-        .where(reply.c.conversation_id == locked.c.id, last)
-        .values(superseded_by=entry_ids.next_value())
+        .where(
+            reply.c.conversation_id == locked.c.id,
+            last,
+            true() if used is None else used.c.entry_id.is_not(None),
+        )
+        .values(superseded_by=entry_ids.next_value() if used is None else used.c.entry_id)
         .returning(*reply.c)
         .cte("before")
     )
@@ -292,4 +298,5 @@ def _retry() -> Statement:
 
 _KEPT = ("message_id", "conversation_id", "user_id", "provider", "position")
 
-RETRY = _retry()
+RETRY = _retry(once=False)
+RETRY_ONCE = _retry(once=True)
