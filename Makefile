@@ -56,7 +56,8 @@ fmt: .venv/ready-to-test ## Format the code and mend what the linter can
 
 .PHONY: soak
 soak: .venv/ready-to-test ## Kill five hundred processes under load, then compare everything (half an hour)
-	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak $(BIN)/pytest -s tests/faults/test_random_kills.py
+	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak \
+		$(BIN)/pytest -s tests/e2e/test_any_history.py tests/faults/test_random_kills.py
 
 .PHONY: bench
 bench: .venv/ready-to-test ## Make every figure of the docs again (minutes)

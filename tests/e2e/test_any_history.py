@@ -41,8 +41,8 @@ COMMON = settings(
     database=None,
 )
 PROFILES = {
-    "short": settings(COMMON, max_examples=3, stateful_step_count=25),
-    "soak": settings(COMMON, max_examples=150, stateful_step_count=60),
+    "short": settings(COMMON, max_examples=3, stateful_step_count=40),
+    "soak": settings(COMMON, max_examples=100, stateful_step_count=60),
 }
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "short")
 LONGEST_SECONDS = {"short": 120, "soak": 3600}
@@ -129,8 +129,8 @@ class History(RuleBasedStateMachine):
         ]
         assert first.status_code in {200, 202}, first.text
         assert first.json()["message_id"] == again.json()["message_id"]
-        key_of = first.json()["conversation_id"]
-        person.conversations.setdefault(key_of, Conversation(text)).questions.append(text)
+        key_of_it = first.json()["conversation_id"]
+        person.conversations.setdefault(key_of_it, Conversation(text)).questions.append(text)
 
     @rule(who=who, which=which)
     def toggle(self, who: int, which: int) -> None:
@@ -250,8 +250,8 @@ async def _found_as_it_must_be(person: Person) -> None:
     stats = await get("/api/dashboard/stats")
     assert stats["conversations"] == len(model)
     projects = (await get("/api/dashboard/recent-projects?limit=50"))["projects"]
-    assert {(each["id"], each["name"]) for each in projects} == {
-        (key, each.title) for key, each in model.items() if not each.archived
+    assert {(each["id"], each["name"], each["status"]) for each in projects} == {
+        (key, each.title, "archived" if each.archived else "active") for key, each in model.items()
     }
     activities = (await get("/api/dashboard/recent-activity?limit=200"))["activities"]
     assert len(activities) == len(model)
