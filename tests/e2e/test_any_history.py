@@ -95,6 +95,8 @@ class History(RuleBasedStateMachine):
         self._people: list[Person] = []
         self._questions = 0
         self._checker = Checker(webox)
+        with webox.redis() as redis:
+            self._began = int(redis.time()[0]) * 1000
 
     @initialize()
     def somebody(self) -> None:
@@ -185,25 +187,42 @@ class History(RuleBasedStateMachine):
     @rule(chance=st.integers(0, 2**32).map(random.Random), as_new=st.booleans())
     def tell_again(self, chance: random.Random, as_new: bool) -> None:
         """Some of the events about our users, shuffled; under ids that nobody has seen, or not."""
-        ours = {person.user.id for person in self._people}
-        with self._webox.redis() as redis:
-            told = [
-                (f"webox:events:{stream}", orjson.loads(fields[EVENT_FIELD]))
-                for stream in STREAMS
-                for _, fields in redis.xrevrange(f"webox:events:{stream}", count=200)
-            ]
-            about_us = [each for each in told if each[1]["data"].get("user_id") in ours]
-            chance.shuffle(about_us)
-            for stream, event in about_us[:20]:
-                new = event | ({"id": str(uuid4())} if as_new else {})
-                redis.xadd(stream, {EVENT_FIELD: orjson.dumps(new)})
+        told = self._told()
+        chance.shuffle(told)
+        self._tell(told[:20], as_new=as_new)
 
     def teardown(self) -> None:
+        """Everything is told once more, the deletions before what they deleted."""
+        told = self._told()
+        deletions = [each for each in told if each[1]["type"].endswith("_deleted")]
+        self._tell(deletions, as_new=True)
+        self._do(eventually(self._all_read))
+        self._tell([each for each in told if each not in deletions], as_new=True)
         for person in self._people:
             self._do(_shown_as_it_must_be(person))
         self._do(self._checker.check([person.user for person in self._people]))
         for person in self._people:
             self._do(eventually(lambda person=person: _found_as_it_must_be(person)))
+
+    def _told(self) -> list[tuple[str, dict[str, Any]]]:
+        """The streams and events about our users."""
+        ours = {person.user.id for person in self._people}
+        with self._webox.redis() as redis:
+            told = [
+                (f"webox:events:{stream}", orjson.loads(fields[EVENT_FIELD]))
+                for stream in STREAMS
+                for _, fields in redis.xrange(f"webox:events:{stream}", min=self._began)
+            ]
+        return [each for each in told if each[1]["data"].get("user_id") in ours]
+
+    def _tell(self, told: list[tuple[str, dict[str, Any]]], *, as_new: bool) -> None:
+        with self._webox.redis() as redis:
+            for stream, event in told:
+                new = event | ({"id": str(uuid4())} if as_new else {})
+                redis.xadd(stream, {EVENT_FIELD: orjson.dumps(new)})
+
+    async def _all_read(self) -> None:
+        assert self._webox.unread() == []
 
     def _person(self, number: int) -> Person:
         return self._people[number % len(self._people)]
