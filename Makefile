@@ -58,8 +58,9 @@ fmt: .venv/ready-to-test ## Format the code and mend what the linter can
 	$(BIN)/ruff format
 
 .PHONY: soak
-soak: .venv/ready-to-test ## Kill five hundred processes under load, then compare everything (half an hour)
-	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak $(BIN)/pytest -s tests/faults/test_random_kills.py
+soak: .venv/ready-to-test ## Any histories, then five hundred kills under load, then compare everything (an hour)
+	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak \
+		$(BIN)/pytest -s tests/e2e/test_any_history.py tests/faults/test_random_kills.py
 
 .PHONY: bench
 bench: .venv/ready-to-test ## Make every figure of the docs again (minutes)

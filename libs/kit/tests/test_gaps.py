@@ -15,12 +15,14 @@ from webox_probe.events import (
     running,
     titles_in_stream,
 )
+from webox_probe.main import create_app
+from webox_probe.settings import ProbeSettings
 
 from webox_kit.consumer import Consumer
 from webox_kit.database import Database, Session
 from webox_kit.relay import Relay
 from webox_kit.streams import EVENT_FIELD, GAP_FIELD, stream_key
-from webox_kit.testing import eventually
+from webox_kit.testing import Keys, eventually, serve
 
 pytestmark = pytest.mark.fault("F12")
 
@@ -138,6 +140,24 @@ class TestBeyondTheLimit:
         await trim(relay)
         async with running(relay.run()), running(make_consumer().run()):
             await eventually(all_had_their_effect(database))
+
+    async def test_the_operations_page_says_who(
+        self,
+        database: Database,
+        redis: Redis,
+        make_relay: MakeRelay,
+        make_settings: Callable[..., ProbeSettings],
+        keys: Keys,
+    ) -> None:
+        await redis.xgroup_create(STREAM, "search", id="0", mkstream=True)
+        await publish_many(database, make_relay())
+        async with serve(create_app(make_settings(ProbeSettings))) as client:
+            headers = keys.user_headers("probe", role="admin")
+            before = await client.get("/ops", headers=headers)
+            await trim(make_relay())
+            after = await client.get("/ops", headers=headers)
+        warning = "Events were trimmed before search had read them"
+        assert [warning in page.text for page in (before, after)] == [False, True]
 
     async def test_it_is_cut_however_much_it_is(
         self, database: Database, redis: Redis, make_relay: MakeRelay

@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from webox_dashboard.main import create_app
 from webox_dashboard.models import metadata
+from webox_dashboard.rebuild_requests import rebuild_request
 from webox_dashboard.settings import DashboardSettings
 from webox_kit.database import Database
 from webox_kit.event_tables import metadata as event_metadata
@@ -74,6 +75,7 @@ async def served(
 async def stage(served: Stage) -> Stage:
     """The served dashboard, emptied."""
     async with served.database.transaction() as session:
-        for table in [*metadata.sorted_tables, *event_metadata.sorted_tables, preference]:
+        own = [*metadata.sorted_tables, rebuild_request]
+        for table in [*own, *event_metadata.sorted_tables, preference]:
             await session.execute(delete(table))
     return served

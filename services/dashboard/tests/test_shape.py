@@ -8,6 +8,7 @@ from dashboard_stage import Stage
 from sqlalchemy import Connection, MetaData
 
 from webox_dashboard.models import metadata
+from webox_dashboard.rebuild_requests import rebuild_request
 from webox_kit.event_tables import metadata as event_metadata
 from webox_kit.preferences import preference
 
@@ -21,7 +22,8 @@ def _differences(connection: Connection) -> list[Any]:
         },
     )
     everything = MetaData(naming_convention=metadata.naming_convention)
-    for table in [*metadata.sorted_tables, *event_metadata.sorted_tables, preference]:
+    own = [*metadata.sorted_tables, rebuild_request]
+    for table in [*own, *event_metadata.sorted_tables, preference]:
         table.to_metadata(everything)
     return list(compare_metadata(context, everything))
 
