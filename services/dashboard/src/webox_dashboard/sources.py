@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from webox_contracts.events import PRODUCT_EVENTS, Event
 from webox_dashboard.projection.handlers import rows_of, stored_export
 from webox_dashboard.projection.rows import Rows
 from webox_dashboard.settings import DashboardSettings
+from webox_kit import clock
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.consumer import ReceivedEvent
 from webox_kit.internal_http import InternalClient
@@ -142,7 +143,7 @@ def _received(kept: _ProductEvent) -> ReceivedEvent:
     )  # fmt: skip
     event_id = kept.published_as or f"kept {kept.id}"
     return ReceivedEvent(
-        Event.of(data, id=event_id, source="/webox/gateway", time=datetime.now(UTC)), data
+        Event.of(data, id=event_id, source="/webox/gateway", time=clock.now()), data
     )
 
 
