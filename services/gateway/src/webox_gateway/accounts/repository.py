@@ -197,6 +197,10 @@ async def find_grant(database: Database, digest: bytes) -> Grant | None:
     return _grant(rows[0]) if rows else None
 
 
+def _seconds_to(moment: ColumnElement[datetime]) -> ColumnElement[float]:
+    return func.extract("epoch", moment - func.now()).cast(Double)
+
+
 def _grants() -> Statement:
     """Sessions and tokens in one question: the digest does not say which it is."""
     digest = bindparam("digest", type_=LargeBinary)
@@ -251,10 +255,6 @@ def _grant(row: HotRow) -> Grant:
         identity=Identity(user_id=row["user_id"], role=row["role"], scopes=frozenset(scopes)),
         expires_in=row["expires_in"],
     )
-
-
-def _seconds_to(moment: ColumnElement[datetime]) -> ColumnElement[float]:
-    return func.extract("epoch", moment - func.now()).cast(Double)
 
 
 def email_key(email: str) -> str:
