@@ -7,6 +7,7 @@ from itertools import count
 import httpx
 import pytest
 from webox_stack import Checker, Stack, User, opened
+from webox_stack.checker import unread
 from webox_stack.waiting import eventually
 
 from webox_kit.streams import stream_key
@@ -41,8 +42,7 @@ def all_read(webox: Stack) -> Callable[[], Awaitable[None]]:
 
     async def wait() -> None:
         with webox.redis() as redis:
-            groups = redis.xinfo_groups(stream_key("chat"))
-        assert [each for each in groups if each["pending"] or each["lag"]] == []
+            assert unread(redis, stream_key("chat")) == []
 
     return partial(eventually, wait)
 

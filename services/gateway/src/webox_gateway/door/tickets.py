@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from webox_contracts.identity import Identity
+from webox_kit import clock
 from webox_kit.errors import NotAuthenticatedError
 from webox_kit.identity import AssertionSigner
 
@@ -78,13 +79,16 @@ class Tickets:
         return await self._fresh(ticket.digest) is not None
 
     def assertion(self, ticket: Ticket, audience: str) -> str:
-        """A signed assertion of who `ticket` stands for, at most 30 s old."""
-        now = time.monotonic()
-        signed = ticket.assertions.get(audience)
-        if signed is None or now > signed[1]:
+        """A signed assertion of who `ticket` stands for, at most 30 s old.
+
+        Older or from the future is also what was signed before somebody set the clock.
+        """
+        now = clock.timestamp()
+        assertion, signed_at = ticket.assertions.get(audience, ("", 0.0))
+        if not 0 <= now - signed_at < _ASSERTION_SECONDS:
             assertion = self._signer.sign(ticket.grant.identity, audience)
-            signed = ticket.assertions[audience] = (assertion, now + _ASSERTION_SECONDS)
-        return signed[0]
+            ticket.assertions[audience] = (assertion, now)
+        return assertion
 
     def refused(self, ticket: Ticket, audience: str, problem: bytes) -> bool:
         """`audience` refused the assertion with this problem: whether a new one may be accepted."""
