@@ -1,7 +1,6 @@
 """What must hold after every fault, once quiet, for the users that lived through it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,12 @@ import tantivy
 from redis import Redis
 
 from webox_double import answer_text
-from webox_local.servers import Servers
 from webox_search.index.embedded_queries import SCHEMA_VERSION, TITLE
 from webox_search.index.generations import Generations
+from webox_stack.canary import check_logs, check_received
+from webox_stack.documents import check_files, check_hashes
+from webox_stack.numbers import check_dashboard, number
+from webox_stack.resources import Resources, left_open
 from webox_stack.stack import Stack
 from webox_stack.user import User
 from webox_stack.waiting import eventually
@@ -57,11 +59,12 @@ class StoredReply:
 
 
 class Checker:
-    """Compares the databases, Redis and the index of a Webox with what its users were told."""
+    """Compares the databases, files, index and streams of a Webox with what its users were told."""
 
-    def __init__(self, webox: Stack) -> None:
+    def __init__(self, webox: Stack, before: Resources | None = None) -> None:
+        """`before`: what its programs held when they had come to rest for the first time."""
         self._webox = webox
-        self._servers = Servers.of(webox.home.folder)
+        self._before = before
         self._dead_letters = self._count_in_all("SELECT count(*) FROM dead_letter")
 
     async def check(self, users: Sequence[User]) -> None:
@@ -80,16 +83,27 @@ class Checker:
             await self._check_shown(user)
 
             async def told_everywhere(user: User = user) -> None:
-                await self._check_dashboard(user)
+                await check_dashboard(self._webox, user)
                 self._check_index(user)
 
             # An event is acknowledged a moment before what it changes is seen.
             await eventually(told_everywhere)
+            check_hashes(self._webox, user)
+            check_received(user)
+        check_logs(self._webox, [user.token for user in users])
+        await eventually(self._left_as_found, QUIET_SECONDS)
+
+    async def _left_as_found(self) -> None:
+        """Files that are not wanted any more go, and pools shrink, when their time is over."""
+        check_files(self._webox)
+        assert left_open(self._webox) == []
+        if self._before is not None:
+            assert Resources.of(self._webox).grown(self._before) == []
 
     def _check_quiet(self, users: list[int]) -> None:
         waiting = self._count_in_all("SELECT count(*) FROM outbox WHERE published_at IS NULL")
         assert not any(waiting.values()), f"in outboxes: {waiting}"
-        with self._database("chat") as chat:
+        with self._webox.database("chat") as chat:
             unfinished = chat.execute(UNFINISHED, [users]).fetchall()
             assert unfinished == []
         assert self._unread() == []
@@ -99,7 +113,7 @@ class Checker:
     def _check_stored(self, user: User) -> None:
         witness = user.witness
         assert witness.bad_errors == []
-        with self._database("chat") as chat:
+        with self._webox.database("chat") as chat:
             query = "SELECT id FROM message WHERE user_id = %s"
             stored = {row[0] for row in chat.execute(query, [user.id])}
             kept = {
@@ -123,7 +137,7 @@ class Checker:
 
     async def _check_shown(self, user: User) -> None:
         """As the user reads it."""
-        with self._database("chat") as chat:
+        with self._webox.database("chat") as chat:
             replies = [each for each in _replies(chat, user) if each.superseded_by is None]
         for message_id in {each.message_id for each in replies}:
             own = [each for each in replies if each.message_id == message_id]
@@ -135,16 +149,8 @@ class Checker:
                 each.provider: each.content for each in own if each.status == "done"
             }
 
-    async def _check_dashboard(self, user: User) -> None:
-        stats = await user.get("/api/dashboard/stats")
-        with self._database("chat") as chat:
-            done = "SELECT count(*) FROM usage_ledger WHERE user_id = %s AND status = 'done'"
-            assert stats["generations"] == _number(chat, done, user.id)
-            living = "SELECT count(*) FROM conversation WHERE user_id = %s"
-            assert stats["conversations"] == _number(chat, living, user.id)
-
     def _check_index(self, user: User) -> None:
-        with self._database("chat") as chat:
+        with self._webox.database("chat") as chat:
             live = {row[0] for row in chat.execute(LIVE_IDS, {"user": user.id})}
             query = "SELECT id FROM conversation WHERE user_id = %s"
             titles = {row[0] for row in chat.execute(query, [user.id])}
@@ -166,14 +172,9 @@ class Checker:
     def _count_in_all(self, query: str) -> dict[str, int]:
         counts = {}
         for service in SERVICES:
-            with self._database(service) as database:
-                counts[service] = _number(database, query)
+            with self._webox.database(service) as database:
+                counts[service] = number(database, query)
         return counts
-
-    @contextmanager
-    def _database(self, service: str) -> Iterator[psycopg.Connection[Any]]:
-        with self._servers.postgres.connect(f"webox_{service}") as connection:
-            yield connection
 
 
 def unread(redis: Redis, stream: bytes | str) -> list[dict[str, Any]]:
@@ -216,9 +217,3 @@ def _indexed(generations: Generations, user_id: int) -> list[tuple[int, int]]:
             strict=True,
         )
     )
-
-
-def _number(database: psycopg.Connection[Any], query: str, *values: object) -> int:
-    row = database.execute(query, values).fetchone()
-    assert row is not None
-    return int(row[0])
