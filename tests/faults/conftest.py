@@ -10,6 +10,7 @@ import pytest
 from webox_stack import Checker, Stack, User, opened, registered
 from webox_stack.canary import plant
 from webox_stack.checker import unread
+from webox_stack.databases import Databases
 from webox_stack.resources import Resources
 from webox_stack.waiting import eventually
 from webox_stack.witness import CANARY
@@ -39,7 +40,8 @@ async def at_rest(webox: Stack, somebody_else: User) -> Resources:
         assert (await somebody_else.get("/api/dashboard/stats"))["storage_used_bytes"]
 
     await eventually(all_have, seconds=60)
-    return Resources.of(webox)
+    with Databases(webox) as databases:
+        return Resources.of(webox, databases)
 
 
 @pytest.fixture

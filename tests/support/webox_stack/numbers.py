@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 
-from webox_stack.stack import Stack
+from webox_stack.databases import Databases
 from webox_stack.user import User
 
 MOST_PROJECTS = 10
@@ -24,20 +24,17 @@ ORDER BY split_part(type, '.', 2), subject, occurred_at DESC, published_as DESC
 """
 
 
-async def check_dashboard(webox: Stack, user: User) -> None:
+async def check_dashboard(databases: Databases, user: User) -> None:
     """The counts, the storage and the projects.
 
     Raises:
         AssertionError: The dashboard shows something else.
     """
-    with webox.database("chat") as chat:
-        generations = number(chat, DONE_REPLIES, user.id)
-        conversations: dict[int, str] = dict(chat.execute(CONVERSATIONS, [user.id]).fetchall())
-    with webox.database("exporter") as exporter:
-        stored = number(exporter, STORED, user.id)
-    with webox.database("gateway") as gateway:
-        generations += number(gateway, GENERATED, user.id)
-        reports = gateway.execute(LAST_REPORTS, [user.id]).fetchall()
+    chat, gateway = databases["chat"], databases["gateway"]
+    generations = number(chat, DONE_REPLIES, user.id) + number(gateway, GENERATED, user.id)
+    conversations: dict[int, str] = dict(chat.execute(CONVERSATIONS, [user.id]).fetchall())
+    stored = number(databases["exporter"], STORED, user.id)
+    reports = gateway.execute(LAST_REPORTS, [user.id]).fetchall()
     living = [kind for kind, happening, _ in reports if happening != "deleted"]
     stats = await user.get("/api/dashboard/stats")
     expected = {

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 import psutil
 
+from webox_stack.databases import Databases
 from webox_stack.stack import Stack
 
 # Pools fill as they are used, and threads are started for the first that need one.
@@ -19,7 +20,7 @@ WHERE application_name LIKE 'webox-%' GROUP BY 1
 LEFT_OPEN = """
 SELECT application_name, state, query FROM pg_stat_activity
 WHERE application_name LIKE 'webox-%' AND state LIKE 'idle in transaction%'
-    AND state_change < now() - interval '2 s'
+    AND state_change < now() - interval '0.5 s'
 """
 
 
@@ -40,16 +41,15 @@ class Resources:
     held: dict[str, Held] = field(default_factory=lambda: defaultdict(Held))
 
     @classmethod
-    def of(cls, webox: Stack) -> "Resources":
+    def of(cls, webox: Stack, databases: Databases) -> "Resources":
         found = cls()
         programs = {pid: name for name, pid in webox.pids().items() if name not in SERVERS}
         for process in psutil.pids():
             name = programs.get(_group(process))
             if name is not None:
                 _add(found.held[name], process)
-        with webox.database("chat") as database:
-            for application, connections in database.execute(CONNECTIONS):
-                found.held[application].connections = connections
+        for application, connections in databases["chat"].execute(CONNECTIONS):
+            found.held[application].connections = connections
         return found
 
     def grown(self, before: "Resources") -> list[str]:
@@ -62,10 +62,9 @@ class Resources:
         ]
 
 
-def left_open(webox: Stack) -> list[tuple[str, ...]]:
+def left_open(databases: Databases) -> list[tuple[str, ...]]:
     """Transactions that somebody has forgotten."""
-    with webox.database("chat") as database:
-        return database.execute(LEFT_OPEN).fetchall()
+    return databases["chat"].execute(LEFT_OPEN).fetchall()
 
 
 def _group(process: int) -> int:

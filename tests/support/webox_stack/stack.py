@@ -9,10 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
-import psycopg
 import redis
 
 from webox_local.home import Home
@@ -93,12 +91,6 @@ class Stack:
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(Servers.of(self.home.folder).redis.url())
-
-    @contextlib.contextmanager
-    def database(self, service: str) -> Iterator[psycopg.Connection[Any]]:
-        """A connection to the service's database; what it writes is kept."""
-        with Servers.of(self.home.folder).postgres.connect(f"webox_{service}") as connection:
-            yield connection
 
     async def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """An operator's `webox` command on this Webox, whatever its exit code."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from webox_stack.witness import EVENT_STREAM, Witness
+from webox_stack.witness import Witness
 
 
 @dataclass(frozen=True)
