@@ -1,4 +1,7 @@
 import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 
 import anyio
@@ -74,3 +77,49 @@ async def test_within_a_cancelled_scope_of_anyio_it_ends_as_well():
         await cancel_and_wait(task)
     assert ended.is_set()
     assert task.cancelled()
+
+
+class Holder:
+    """What is of use to a task, and ends it."""
+
+    def __init__(self) -> None:
+        self.task = asyncio.create_task(self.work())
+
+    async def work(self) -> None:
+        await asyncio.Event().wait()
+
+    async def end(self) -> None:
+        await cancel_and_wait(self.task)
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+class TestWhatTheTaskHeld:
+    """Is gone at once, and not when the collector comes by."""
+
+    async def test_after_it_has_ended(self) -> None:
+        holder = Holder()
+        await asyncio.sleep(0)
+        await holder.end()
+        held = weakref.ref(holder)
+        del holder
+        assert held() is None
+
+    async def test_when_being_cancelled_meanwhile(self) -> None:
+        holder = Holder()
+        await asyncio.sleep(0)
+        ending = asyncio.create_task(holder.end())
+        await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait([ending])
+        assert ending.cancelled()
+        held = weakref.ref(holder)
+        del holder, ending
+        assert held() is None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from redis.asyncio import Redis
@@ -9,7 +10,7 @@ from webox_stack.proxy import Proxy
 
 from webox_kit.circuits import Circuit, CircuitOpenError, CircuitPolicy, SharedCircuits
 from webox_kit.streams import connect
-from webox_kit.testing import eventually
+from webox_kit.testing import ClockOff, eventually
 
 POLICY = CircuitPolicy(failures=3, open_seconds=0.3, probe_seconds=0.5)
 
@@ -138,6 +139,25 @@ class TestSharing:
         assert await refused(process(longer)), "one that has just started"
 
         await eventually(second.is_open, 1.5)
+
+    @pytest.mark.parametrize("seconds", [-600, 600])
+    async def test_a_wrong_clock_holds_nobody_up(
+        self, process: Callable[..., Circuit], clock_off: ClockOff, seconds: float
+    ) -> None:
+        """F27: a process whose clock is off opens it, refuses and probes as all the others do."""
+        with clock_off(seconds):
+            off = process()
+            await fail(off)
+            assert await refused(off)
+        assert await refused(process())
+        await probe(process())
+        with clock_off(seconds):
+            await probe(off)
+            passage = await process().enter()
+        with pytest.raises(CircuitOpenError) as refusal:
+            await process().enter()
+        assert abs((refusal.value.opened_at - datetime.now(UTC)).total_seconds()) < 10
+        await passage.succeeded()
 
     async def test_success_costs_nothing(
         self, process: Callable[..., Circuit], redis: Redis

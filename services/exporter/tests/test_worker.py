@@ -2,6 +2,8 @@ import asyncio
 import io
 import resource
 import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -168,12 +170,44 @@ def no_file_above(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+FILLED = """
+import sys
+from pathlib import Path
+from webox_exporter.errors import DiskFullError
+from webox_exporter.files import FileStore
+
+for piece in (1000, 12_000_000):
+    try:
+        with FileStore(sys.argv[1]).writing("a/1") as writer:
+            for _ in range(12_000_000 // piece):
+                writer.write(b"x" * piece)
+    except DiskFullError:
+        print("full")
+print([str(each) for each in Path(sys.argv[2]).rglob("*") if each.is_file()])
+"""
+
+
 class TestDiskFull:
-    def test_the_store_says_so_and_keeps_nothing(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("piece", [1000, 12_000_000])
+    def test_the_store_says_so_and_keeps_nothing(self, tmp_path: Path, piece: int) -> None:
+        """It is told while it writes, or at the end."""
         store = FileStore(tmp_path.as_uri())
         with no_file_above(100_000), pytest.raises(DiskFullError), store.writing("a/1") as writer:
-            writer.write(b"x" * 12_000_000)
+            writer.writelines([b"x" * piece] * (12_000_000 // piece))
         assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+
+    def test_on_a_disk_that_is_full(self, tmp_path: Path) -> None:
+        """A small tmpfs: where no more bytes, and where no more files have room."""
+        for option in ("size=64k", "nr_inodes=2"):
+            mount = f'mount -t tmpfs -o {option} tmpfs {tmp_path} && exec "$0" "$@"'
+            ended = subprocess.run(
+                ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount,
+                 sys.executable, "-c", FILLED, tmp_path.as_uri(), str(tmp_path)],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if "unshare failed" in ended.stderr:
+                pytest.skip("this machine lets nobody mount")
+            assert ended.stdout.split() == ["full", "full", "[]"], ended.stderr
 
     async def test_the_job_fails_and_the_next_one_works(
         self, exporter: Exporter, chat: FakeChat, monkeypatch: pytest.MonkeyPatch

@@ -1,7 +1,6 @@
 """What must hold after every fault, once quiet, for the users that lived through it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,13 @@ import psycopg
 import tantivy
 
 from webox_double import answer_text
-from webox_local.servers import Servers
 from webox_search.index.embedded_queries import SCHEMA_VERSION, TITLE
 from webox_search.index.generations import Generations
+from webox_stack.canary import check_logs, check_received
+from webox_stack.databases import Databases
+from webox_stack.documents import check_files, check_hashes
+from webox_stack.numbers import check_dashboard, number
+from webox_stack.resources import Resources, left_open
 from webox_stack.stack import Stack
 from webox_stack.user import User
 from webox_stack.waiting import eventually
@@ -27,6 +30,8 @@ SELECT reply.id, message_id, provider, model, status, truncated, superseded_by, 
     reply.content, message.content AS question
 FROM reply LEFT JOIN message ON message.id = message_id WHERE reply.user_id = %s ORDER BY reply.id
 """
+UNPUBLISHED = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+DEAD_LETTERS = "SELECT count(*) FROM dead_letter"
 UNFINISHED = """
 SELECT id, provider, status FROM reply WHERE user_id = any(%s) AND finished_at IS NULL
 """
@@ -56,12 +61,14 @@ class StoredReply:
 
 
 class Checker:
-    """Compares the databases, Redis and the index of a Webox with what its users were told."""
+    """Compares the databases, files, index and streams of a Webox with what its users were told."""
 
-    def __init__(self, webox: Stack) -> None:
+    def __init__(self, webox: Stack, before: Resources | None = None) -> None:
+        """`before`: what its programs held when they had come to rest for the first time."""
         self._webox = webox
-        self._servers = Servers.of(webox.home.folder)
-        self._dead_letters = self._count_in_all("SELECT count(*) FROM dead_letter")
+        self._before = before
+        with Databases(webox) as databases:
+            self._dead_letters = _count_in_all(databases, DEAD_LETTERS)
 
     async def check(self, users: Sequence[User]) -> None:
         """Waits until it is quiet; all of it has to hold then.
@@ -69,101 +76,102 @@ class Checker:
         Raises:
             AssertionError: What does not.
         """
+        with Databases(self._webox) as databases:
+            await self._check(databases, users)
 
+    async def _check(self, databases: Databases, users: Sequence[User]) -> None:
         async def quiet() -> None:
-            self._check_quiet([user.id for user in users])
+            self._check_quiet(databases, [user.id for user in users])
 
         await eventually(quiet, QUIET_SECONDS)
         for user in users:
-            self._check_stored(user)
-            await self._check_shown(user)
+            _check_stored(databases, user)
+            await _check_shown(databases, user)
 
             async def told_everywhere(user: User = user) -> None:
-                await self._check_dashboard(user)
-                self._check_index(user)
+                await check_dashboard(databases, user)
+                self._check_index(databases, user)
 
             # An event is acknowledged a moment before what it changes is seen.
             await eventually(told_everywhere)
+            check_hashes(self._webox.home, databases, user)
+            check_received(user)
+        check_logs(self._webox, [user.token for user in users])
 
-    def _check_quiet(self, users: list[int]) -> None:
-        waiting = self._count_in_all("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+        async def left_as_found() -> None:
+            check_files(self._webox.home, databases)
+            forgotten = left_open(databases)
+            assert not forgotten, f"transactions left open: {forgotten}"
+            if self._before is not None:
+                grown = Resources.of(self._webox, databases).grown(self._before)
+                assert not grown, f"more is held than before: {grown}"
+
+        # Files that nobody wants any more go, and pools shrink, when their time is over.
+        await eventually(left_as_found, QUIET_SECONDS)
+
+    def _check_quiet(self, databases: Databases, users: list[int]) -> None:
+        waiting = _count_in_all(databases, UNPUBLISHED)
         assert not any(waiting.values()), f"in outboxes: {waiting}"
-        with self._database("chat") as chat:
-            unfinished = chat.execute(UNFINISHED, [users]).fetchall()
-            assert unfinished == []
+        chat = databases["chat"]
+        unfinished = chat.execute(UNFINISHED, [users]).fetchall()
+        assert unfinished == []
         assert self._webox.unread() == []
-        dead = self._count_in_all("SELECT count(*) FROM dead_letter")
+        dead = _count_in_all(databases, DEAD_LETTERS)
         assert dead == self._dead_letters, "there are new dead letters"
 
-    def _check_stored(self, user: User) -> None:
-        witness = user.witness
-        assert witness.bad_errors == []
-        with self._database("chat") as chat:
-            query = "SELECT id FROM message WHERE user_id = %s"
-            stored = {row[0] for row in chat.execute(query, [user.id])}
-            kept = {
-                message
-                for message, conversation in witness.acknowledged.items()
-                if conversation not in witness.deleted
-            }
-            assert kept <= stored, "an acknowledged message is gone"
-            assert len(stored - kept) <= witness.unsure, f"stored twice: {stored - kept}"
-            ledger = "SELECT reply_id, status FROM usage_ledger WHERE user_id = %s"
-            noted: dict[int, str] = dict(chat.execute(ledger, [user.id]).fetchall())
-            replies = _replies(chat, user)
-            assert {each.id: each.status for each in replies}.items() <= noted.items()
-            assert chat.execute(MISCOUNTED, [user.id]).fetchall() == []
-        visible = [
-            (each.message_id, each.provider) for each in replies if each.superseded_by is None
-        ]
-        assert len(set(visible)) == len(visible), "two visible answers of one provider"
-        for each in replies:
-            _check_text(each)
-
-    async def _check_shown(self, user: User) -> None:
-        """As the user reads it."""
-        with self._database("chat") as chat:
-            replies = [each for each in _replies(chat, user) if each.superseded_by is None]
-        for message_id in {each.message_id for each in replies}:
-            own = [each for each in replies if each.message_id == message_id]
-            answer = await user.get(f"/api/chat/messages/{message_id}")
-            assert {name: each["status"] for name, each in answer["replies"].items()} == {
-                each.provider: each.status for each in own
-            }
-            assert answer["ai_responses"] == {
-                each.provider: each.content for each in own if each.status == "done"
-            }
-
-    async def _check_dashboard(self, user: User) -> None:
-        stats = await user.get("/api/dashboard/stats")
-        with self._database("chat") as chat:
-            done = "SELECT count(*) FROM usage_ledger WHERE user_id = %s AND status = 'done'"
-            assert stats["generations"] == _number(chat, done, user.id)
-            living = "SELECT count(*) FROM conversation WHERE user_id = %s"
-            assert stats["conversations"] == _number(chat, living, user.id)
-
-    def _check_index(self, user: User) -> None:
-        with self._database("chat") as chat:
-            live = {row[0] for row in chat.execute(LIVE_IDS, {"user": user.id})}
-            query = "SELECT id FROM conversation WHERE user_id = %s"
-            titles = {row[0] for row in chat.execute(query, [user.id])}
+    def _check_index(self, databases: Databases, user: User) -> None:
+        chat = databases["chat"]
+        live = {row[0] for row in chat.execute(LIVE_IDS, {"user": user.id})}
+        query = "SELECT id FROM conversation WHERE user_id = %s"
+        titles = {row[0] for row in chat.execute(query, [user.id])}
         indexed = _indexed(Generations(self._webox.home.index, SCHEMA_VERSION), user.id)
         messages = [message for _, message in indexed if message != TITLE]
         assert sorted(messages) == sorted(live)
         conversations = [conversation for conversation, message in indexed if message == TITLE]
         assert sorted(conversations) == sorted(titles)
 
-    def _count_in_all(self, query: str) -> dict[str, int]:
-        counts = {}
-        for service in SERVICES:
-            with self._database(service) as database:
-                counts[service] = _number(database, query)
-        return counts
 
-    @contextmanager
-    def _database(self, service: str) -> Iterator[psycopg.Connection[Any]]:
-        with self._servers.postgres.connect(f"webox_{service}") as connection:
-            yield connection
+def _check_stored(databases: Databases, user: User) -> None:
+    witness = user.witness
+    assert witness.bad_errors == []
+    chat = databases["chat"]
+    query = "SELECT id FROM message WHERE user_id = %s"
+    stored = {row[0] for row in chat.execute(query, [user.id])}
+    kept = {
+        message
+        for message, conversation in witness.acknowledged.items()
+        if conversation not in witness.deleted
+    }
+    assert kept <= stored, "an acknowledged message is gone"
+    assert len(stored - kept) <= witness.unsure, f"stored twice: {stored - kept}"
+    ledger = "SELECT reply_id, status FROM usage_ledger WHERE user_id = %s"
+    noted: dict[int, str] = dict(chat.execute(ledger, [user.id]).fetchall())
+    replies = _replies(chat, user)
+    assert {each.id: each.status for each in replies}.items() <= noted.items()
+    assert chat.execute(MISCOUNTED, [user.id]).fetchall() == []
+    visible = [(each.message_id, each.provider) for each in replies if each.superseded_by is None]
+    assert len(set(visible)) == len(visible), "two visible answers of one provider"
+    for each in replies:
+        _check_text(each)
+
+
+async def _check_shown(databases: Databases, user: User) -> None:
+    """As the user reads it."""
+    chat = databases["chat"]
+    replies = [each for each in _replies(chat, user) if each.superseded_by is None]
+    for message_id in {each.message_id for each in replies}:
+        own = [each for each in replies if each.message_id == message_id]
+        answer = await user.get(f"/api/chat/messages/{message_id}")
+        assert {name: each["status"] for name, each in answer["replies"].items()} == {
+            each.provider: each.status for each in own
+        }
+        assert answer["ai_responses"] == {
+            each.provider: each.content for each in own if each.status == "done"
+        }
+
+
+def _count_in_all(databases: Databases, query: str) -> dict[str, int]:
+    return {service: number(databases[service], query) for service in SERVICES}
 
 
 def _replies(chat: psycopg.Connection[Any], user: User) -> list[StoredReply]:
@@ -196,9 +204,3 @@ def _indexed(generations: Generations, user_id: int) -> list[tuple[int, int]]:
             strict=True,
         )
     )
-
-
-def _number(database: psycopg.Connection[Any], query: str, *values: object) -> int:
-    row = database.execute(query, values).fetchone()
-    assert row is not None
-    return int(row[0])

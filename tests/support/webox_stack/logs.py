@@ -28,14 +28,20 @@ class Logs:
     def tail(self) -> str:
         """The last lines of every log since the mark, but those of requests that went well."""
         parts = []
+        for name, text in self.new().items():
+            told = [line for line in text.splitlines() if not _is_ordinary(line)][-LINES_SHOWN:]
+            if told:
+                parts.append(f"--- {name}\n" + "\n".join(told))
+        return "\n".join(parts)
+
+    def new(self) -> dict[str, str]:
+        """All that each program wrote since the mark, by its name."""
+        written = {}
         for file in self.files():
             with file.open("rb") as log:
                 log.seek(self._marks.get(file, 0))
-                lines = log.read().decode("utf-8", "replace").splitlines()
-            told = [line for line in lines if not _is_ordinary(line)][-LINES_SHOWN:]
-            if told:
-                parts.append(f"--- {file.stem}\n" + "\n".join(told))
-        return "\n".join(parts)
+                written[file.stem] = log.read().decode("utf-8", "replace")
+        return written
 
     def whole(self) -> str:
         """Everything that was ever written, for looking whether something is not in it."""

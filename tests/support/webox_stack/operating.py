@@ -1,8 +1,12 @@
-"""What an operator does to a running Webox's programs with the supervisor's own command."""
+"""What befalls the programs of a running Webox by its supervisor's command, or its machine."""
 
+import os
+import resource
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+import psutil
 
 from webox_local.supervision import SERVERS, USER, WEBOX
 from webox_stack.programs import program
@@ -19,6 +23,25 @@ def stopped(webox: Stack, *names: str) -> Iterator[None]:
         yield
     finally:
         _control(webox, "start", *names)
+
+
+@contextmanager
+def full_disk(webox: Stack, name: str) -> Iterator[None]:
+    """Within the block nothing that the program writes to a file has room."""
+    group = webox.pids()[name]
+    _, hard = resource.prlimit(group, resource.RLIMIT_FSIZE)
+    _limit_files(group, (0, hard))
+    try:
+        yield
+    finally:
+        _limit_files(group, (hard, hard))
+
+
+def _limit_files(group: int, limits: tuple[int, int]) -> None:
+    for process in psutil.pids():
+        with suppress(ProcessLookupError):
+            if os.getpgid(process) == group:
+                resource.prlimit(process, resource.RLIMIT_FSIZE, limits)
 
 
 def _control(webox: Stack, action: str, *names: str) -> None:

@@ -35,6 +35,7 @@ class Stack:
     home: Home
     logs: Logs
     process: subprocess.Popen[bytes]
+    clocks: Path
     killed: set[int] = field(default_factory=set)
 
     def pids(self) -> dict[str, int]:
@@ -70,6 +71,19 @@ class Stack:
         finally:
             for name in names:
                 os.killpg(pids[name], signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def clocks_off(self, seconds: float, *names: str) -> Iterator[None]:
+        """Within the block the programs' clocks are so many seconds ahead of everybody's."""
+        pids = self.pids()
+        files = [self.clocks / str(pids[name]) for name in names]
+        for file in files:
+            file.write_text(str(seconds))
+        try:
+            yield
+        finally:
+            for file in files:
+                file.unlink()
 
     def processes_of(self, service: str) -> list[str]:
         """The names of a service's programs that are up."""
@@ -128,11 +142,13 @@ def running_stack(folder: Path, environment: Mapping[str, str] | None = None) ->
     """
     home = Home(folder / "home")
     logs = Logs(home.logs, folder / "up.log")
+    clocks = folder / "clocks"
+    clocks.mkdir(exist_ok=True)
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with logs.output.open("wb") as output:
         process = subprocess.Popen(
             [program("webox"), "up", "--home", str(home.folder), "--port", "0"],
-            env=inherited | dict(environment or {}),
+            env=inherited | {"WEBOX_CLOCK_OFFSETS": str(clocks)} | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -141,7 +157,7 @@ def running_stack(folder: Path, environment: Mapping[str, str] | None = None) ->
         )
     try:
         _wait_until_it_answers(process, logs)
-        stack = Stack(_address(logs.said()), _password(logs.said()), home, logs, process)
+        stack = Stack(_address(logs.said()), _password(logs.said()), home, logs, process, clocks)
         yield stack
         stack.check_clean_end()
     finally:

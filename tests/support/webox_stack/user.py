@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from webox_kit.testing import PLAIN_HTTP
-from webox_stack.watching import EVENT_STREAM, Watching
-from webox_stack.witness import Witness
+from webox_stack.watching import Watching
+from webox_stack.witness import EVENT_STREAM, Witness
 
 PASSWORD = "canary-password-71f3"
 # Longer than any test may take: a test's own limit says more than an httpx timeout.

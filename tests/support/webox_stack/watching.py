@@ -9,8 +9,6 @@ import httpx
 
 from webox_stack.witness import Witness
 
-EVENT_STREAM = "text/event-stream"
-
 
 @dataclass(frozen=True)
 class Event:
@@ -53,6 +51,7 @@ class Watching:
     async def _read(self) -> AsyncIterator[Event]:
         fields: dict[str, str] = {}
         async for line in self.response.aiter_lines():
+            self._witness.reads(line, "a stream")
             name, _, value = line.partition(": ")
             if name:
                 fields[name] = value

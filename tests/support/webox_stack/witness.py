@@ -9,6 +9,8 @@ import httpx
 SEND = re.compile(r"POST /api/chat/send|PATCH /api/chat/messages/\d+")
 DELETE = re.compile(r"DELETE /api/chat/conversations/(\d+)")
 SERVER_ERROR = 500
+CANARY = "canary-of-somebody-else-5d0e7c"
+EVENT_STREAM = "text/event-stream"
 
 
 class Witness:
@@ -24,6 +26,8 @@ class Witness:
         self.unsure = 0
         self.bad_errors: list[str] = []
         """The 5xx that are not declared."""
+        self.foreign: list[str] = []
+        """The answers that had the text of another user."""
 
     def hooks(self) -> dict[str, list[Callable[[Any], Awaitable[None]]]]:
         return {"request": [self._asks], "response": [self._is_answered]}
@@ -33,16 +37,23 @@ class Witness:
         self.acknowledged[answer["message_id"]] = answer["conversation_id"]
         self.unsure -= 1
 
+    def reads(self, text: str, of: str) -> None:
+        """Something that was answered to the request `of`."""
+        if CANARY in text:
+            self.foreign.append(of)
+
     async def _asks(self, request: httpx.Request) -> None:
         # Until it is acknowledged or refused.
         self.unsure += bool(SEND.fullmatch(_line(request)))
 
     async def _is_answered(self, response: httpx.Response) -> None:
         line = _line(response.request)
-        is_json = "json" in response.headers.get("Content-Type", "")
+        kind = response.headers.get("Content-Type", "")
         answer = {}
-        if is_json and (SEND.fullmatch(line) or response.status_code >= SERVER_ERROR):
+        if "json" in kind or (kind.startswith("text/") and not kind.startswith(EVENT_STREAM)):
             await response.aread()
+            self.reads(response.text, line)
+        if "json" in kind and (SEND.fullmatch(line) or response.status_code >= SERVER_ERROR):
             answer = response.json()
         if "message_id" in answer:
             self.takes(answer)

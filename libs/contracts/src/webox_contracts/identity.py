@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict
 ASSERTION_HEADER = "x-webox-assertion"
 """Carries the gateway's signed assertion, or another service's on `/internal/*`."""
 
+CLOCK = "clock"
+"""Member of the problem by which a service refuses an assertion because of its time: the service's
+own clock, in seconds since 1970."""
+
 USER_ISSUER = "webox-gateway"
 """`iss` of assertions about users, signed with the gateway's Ed25519 key."""
 

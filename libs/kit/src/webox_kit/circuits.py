@@ -3,9 +3,8 @@
 A circuit opens after so many failures in a row and then refuses; when its time is over it lets one
 probe through, whose success closes it and whose failure opens it again for twice as long. The
 state is a small record, changed by comparing and swapping, and looked at once a second at most: a
-call that succeeds while nothing has failed costs nothing, and waits for nothing. Clocks of
-different machines may differ by as much as one is ready to be wrong by. While Redis is away, each
-process has its own circuits.
+call that succeeds while nothing has failed costs nothing, and waits for nothing. All moments are
+by Redis's clock, which is everybody's. While Redis is away, each process has its own circuits.
 """
 
 import asyncio
@@ -14,9 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from redis.asyncio import Redis
 
+from webox_kit import clock
 from webox_kit.brief_redis import BriefRedis, RedisAwayError
 
 LONGEST_OPEN_SECONDS = 300.0
@@ -26,10 +27,11 @@ _TRIES_TO_SWAP = 20
 
 _SWAP = """
 local current = redis.call('GET', KEYS[1])
-if (current or '') ~= ARGV[1] then return {0, current or ''} end
+local time = redis.call('TIME')
+if (current or '') ~= ARGV[1] then return {0, current or '', time} end
 if ARGV[2] == '' then redis.call('DEL', KEYS[1])
 else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
-return {1, ARGV[2]}
+return {1, ARGV[2], time}
 """
 
 
@@ -83,21 +85,40 @@ class SharedCircuits:
 
     def __init__(self, redis: Redis | None) -> None:
         self._redis = BriefRedis(redis)
+        self._clock = _RedisClock()
         self._circuits: dict[str, Circuit] = {}
 
     def circuit(self, name: str, policy: CircuitPolicy) -> "Circuit":
         circuit = self._circuits.get(name)
         if circuit is None or circuit.policy != policy:
-            circuit = self._circuits[name] = Circuit(self._redis, name, policy)
+            circuit = self._circuits[name] = Circuit(self._redis, self._clock, name, policy)
         return circuit
+
+
+class _RedisClock:
+    """Redis's clock: each of its answers tells the time, from which this process's own goes on."""
+
+    def __init__(self) -> None:
+        self._ahead = clock.timestamp() - time.monotonic()
+
+    def now(self) -> float:
+        """Seconds since 1970; by this process's clock until Redis has told its own."""
+        return time.monotonic() + self._ahead
+
+    def set(self, seconds: int, microseconds: int) -> None:
+        """As Redis's TIME answers."""
+        self._ahead = seconds + microseconds / 1e6 - time.monotonic()
 
 
 class Circuit:
     """One circuit as this process knows it."""
 
-    def __init__(self, redis: BriefRedis, name: str, policy: CircuitPolicy) -> None:
+    def __init__(
+        self, redis: BriefRedis, clock: _RedisClock, name: str, policy: CircuitPolicy
+    ) -> None:
         self.policy = policy
         self._redis = redis
+        self._clock = clock
         self._key = f"webox:circuit:{name}"
         self._state = _CLOSED
         self._record = b""
@@ -113,7 +134,7 @@ class Circuit:
     async def check(self) -> None:
         """Raises CircuitOpenError if `enter` would; takes no part in anything."""
         await self._look_again()
-        self._refuse_if_open(self._state, time.time())
+        self._refuse_if_open(self._state, self._clock.now())
 
     async def enter(self) -> "Passage":
         """Lets a call through; tell the passage how it went.
@@ -150,14 +171,14 @@ class Circuit:
             raise CircuitOpenError(_moment(state.opened_at), max(after, _LOOK_AGAIN_SECONDS))
 
     def _with_a_probe(self, state: _State) -> _State:
-        now = time.time()
+        now = self._clock.now()
         self._refuse_if_open(state, now)
         if not state.opened_at:
             return state
         return replace(state, probed_until=now + self.policy.probe_seconds)
 
     def _with_a_failure(self, state: _State, *, probe: bool) -> _State:
-        now = time.time()
+        now = self._clock.now()
         if state.opened_at and not probe:
             return state
         if not state.opened_at and state.failures + 1 < self.policy.failures:
@@ -182,16 +203,18 @@ class Circuit:
     async def _swapped(self, state: _State) -> bool:
         """Whether `state` is now everybody's; if not, `self._state` is what somebody else made."""
 
-        async def evaluate(redis: Redis) -> list[bytes]:
+        async def evaluate(redis: Redis) -> tuple[int, bytes, list[bytes]]:
             arguments = (self._record, state.record(), _KEPT_SECONDS)
             return await redis.register_script(_SWAP)([self._key], arguments)  # type: ignore[no-any-return] # redis-py's answers are untyped
 
         try:
-            swapped, record = await self._redis.run(evaluate)
+            swapped, record, moment = await self._redis.run(evaluate)
         except RedisAwayError:
-            swapped, record = b"1", state.record()
+            swapped, record = 1, state.record()
+        else:
+            self._clock.set(*map(int, moment))
         self._remember(record)
-        return bool(int(swapped))
+        return bool(swapped)
 
     async def _look_again(self) -> None:
         """What is known to be well is believed while it is looked at again."""
@@ -207,10 +230,17 @@ class Circuit:
         self._reading = None
 
     async def _read(self) -> None:
+        async def look(redis: Redis) -> list[Any]:
+            async with redis.pipeline(transaction=False) as pipeline:
+                pipeline.get(self._key)
+                pipeline.time()
+                return list(await pipeline.execute())
+
         try:
-            record = await self._redis.run(lambda redis: redis.get(self._key))
+            record, moment = await self._redis.run(look)
         except RedisAwayError:
             return
+        self._clock.set(*moment)
         self._remember(record if isinstance(record, bytes) else b"")
 
     def _remember(self, record: bytes) -> None:

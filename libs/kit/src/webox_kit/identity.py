@@ -2,25 +2,34 @@
 
 The gateway signs (Ed25519), services verify with the public key only. Calls between services,
 on `/internal/*` alone, carry an HS256 assertion made with the shared service secret. Both are
-JWTs (RFC 7519) with the called service as audience; clocks may differ by 60 s.
+JWTs (RFC 7519) with the called service as audience; clocks may differ by 60 s. By more, and the
+service says what time it is, and is asked again with an assertion made for that.
 """
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
 from joserfc.jwk import OctKey, OKPKey
 from pydantic import ValidationError
 
-from webox_contracts.identity import ASSERTION_HEADER, SERVICE_ISSUER, USER_ISSUER, Identity
+from webox_contracts.identity import (
+    ASSERTION_HEADER,
+    CLOCK,
+    SERVICE_ISSUER,
+    USER_ISSUER,
+    Identity,
+)
+from webox_kit import clock
 from webox_kit.errors import ConfigurationError, ForbiddenError, NotAuthenticatedError
+from webox_kit.peer_clocks import PeerClocks
 
 LEEWAY_SECONDS = 60
 LIFETIME_SECONDS = 60
 _REMEMBERED_ASSERTIONS = 4096
+_TIMES = {"exp", "iat", "nbf"}
 
 
 class AssertionSigner:
@@ -28,11 +37,14 @@ class AssertionSigner:
 
     def __init__(self, private_key_file: Path) -> None:
         self._key = _read_key(private_key_file, private=True)
+        self.clocks = PeerClocks()
 
     def sign(self, identity: Identity, audience: str) -> str:
         """An assertion that `audience` accepts for the next minute."""
         claims = {
-            **_standard_claims(USER_ISSUER, str(identity.user_id), audience),
+            **_standard_claims(
+                USER_ISSUER, str(identity.user_id), audience, self.clocks.now(audience)
+            ),
             "role": identity.role,
             "scopes": sorted(identity.scopes),
         }
@@ -45,10 +57,12 @@ class ServiceSigner:
     def __init__(self, service: str, secret: bytes) -> None:
         self._service = service
         self._key = OctKey.import_key(secret)
+        self.clocks = PeerClocks()
 
     def headers(self, audience: str) -> dict[str, str]:
         """The headers of one internal call to `audience`."""
-        claims = _standard_claims(SERVICE_ISSUER, self._service, audience)
+        now = self.clocks.now(audience)
+        claims = _standard_claims(SERVICE_ISSUER, self._service, audience, now)
         return {ASSERTION_HEADER: jwt.encode({"alg": "HS256"}, claims, self._key)}
 
 
@@ -71,7 +85,7 @@ class AssertionVerifier:
         if assertion is None:
             raise NotAuthenticatedError("This service is reached through the gateway.")
         remembered = self._remembered.get(assertion)
-        if remembered and time.time() < remembered[1] + LEEWAY_SECONDS:
+        if remembered and clock.timestamp() < remembered[1] + LEEWAY_SECONDS:
             return remembered[0]
         identity, expires_at = self._verified(assertion)
         if len(self._remembered) >= _REMEMBERED_ASSERTIONS:
@@ -97,8 +111,7 @@ class AssertionVerifier:
         return identity, int(claims["exp"])
 
 
-def _standard_claims(issuer: str, subject: str, audience: str) -> dict[str, Any]:
-    now = int(time.time())
+def _standard_claims(issuer: str, subject: str, audience: str, now: int) -> dict[str, Any]:
     return {
         "iss": issuer,
         "sub": subject,
@@ -110,6 +123,7 @@ def _standard_claims(issuer: str, subject: str, audience: str) -> dict[str, Any]
 
 def _claims_registry(issuer: str, audience: str) -> jwt.JWTClaimsRegistry:
     return jwt.JWTClaimsRegistry(
+        now=lambda: int(clock.timestamp()),
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": issuer},
         aud={"essential": True, "value": audience},
@@ -124,9 +138,18 @@ def _decode(
     try:
         token = jwt.decode(assertion, key, algorithms=[algorithm])
         registry.validate(token.claims)
-    except (JoseError, ValueError):
-        raise NotAuthenticatedError("The assertion is not valid here.") from None
+    except (JoseError, ValueError) as error:
+        raise _refusal(error) from None
     return dict(token.claims)
+
+
+def _refusal(error: JoseError | ValueError) -> NotAuthenticatedError:
+    if not isinstance(error, ExpiredTokenError | InvalidClaimError) or error.claim not in _TIMES:
+        return NotAuthenticatedError("The assertion is not valid here.")
+    return NotAuthenticatedError(
+        "The assertion is not valid at this service's time.",
+        members={CLOCK: int(clock.timestamp())},
+    )
 
 
 def _read_key(file: Path, *, private: bool) -> OKPKey:

@@ -11,6 +11,7 @@ from webox_kit.identity import ServiceSigner
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 _OK = 200
+_UNAUTHORIZED = 401
 _NOT_FOUND = 404
 
 
@@ -30,6 +31,19 @@ class InternalClient:
             NotFoundError: it answered 404.
             UnavailableError: it could not be reached, or answered with another error.
         """
+        status, body = await self._ask(path, query)
+        if status == _UNAUTHORIZED and self._signer.clocks.learn(self._audience, body):
+            status, body = await self._ask(path, query)
+        if status == _NOT_FOUND:
+            raise NotFoundError(f"The {self._audience} service does not have {path}.")
+        if status != _OK:
+            raise UnavailableError(f"The {self._audience} service answered {status} to {path}.")
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise UnavailableError(f"The {self._audience} service answered no JSON.") from None
+
+    async def _ask(self, path: str, query: dict[str, str | int]) -> tuple[int, bytes]:
         headers = self._signer.headers(self._audience)
         if (request := current_request()) is not None:
             headers["x-request-id"] = request.request_id
@@ -37,19 +51,9 @@ class InternalClient:
             async with self._open().get(
                 self._base_url + path, params=query, headers=headers, allow_redirects=False
             ) as response:
-                body = await response.read()
+                return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise UnavailableError(f"The {self._audience} service does not answer.") from None
-        if response.status == _NOT_FOUND:
-            raise NotFoundError(f"The {self._audience} service does not have {path}.")
-        if response.status != _OK:
-            raise UnavailableError(
-                f"The {self._audience} service answered {response.status} to {path}."
-            )
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise UnavailableError(f"The {self._audience} service answered no JSON.") from None
 
     async def close(self) -> None:
         if self._session is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from importlib import import_module, resources
 from typing import Any
@@ -12,6 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from webox_kit import clock
 from webox_kit.database import Database
 from webox_kit.event_tables import outbox, relay_state
 from webox_kit.letters import count_letters
@@ -112,7 +113,7 @@ async def task_section(broker: Redis, queue: str) -> OpsSection:
 async def render_ops(service: str, sources: Sequence[OpsSource]) -> str:
     """The page as HTML."""
     sections = [await _section(source) for source in sources]
-    page: str = _template().render(service=service, sections=sections, now=datetime.now(UTC))
+    page: str = _template().render(service=service, sections=sections, now=clock.now())
     return page
 
 
@@ -134,7 +135,7 @@ def _template() -> Any:
 
 
 def _age(moment: datetime) -> str:
-    seconds = int((datetime.now(UTC) - moment).total_seconds())
+    seconds = int((clock.now() - moment).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds // size} {unit}"

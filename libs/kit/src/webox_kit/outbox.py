@@ -1,13 +1,13 @@
 """Events leave with the change that caused them: the row commits with it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Text, cast, func, select, text
 from uuid_utils import uuid7
 
 from webox_contracts.events import Event, EventData
+from webox_kit import clock
 from webox_kit.context import current_request
 from webox_kit.database import Session
 
@@ -93,7 +93,7 @@ def _envelope(data: EventData, source: str, event_id: str) -> Event:
         data,
         id=event_id,
         source=f"/webox/{source}",
-        time=datetime.now(UTC),
+        time=clock.now(),
         requestid=request.request_id if request else None,
         traceparent=request.traceparent if request else None,
     )

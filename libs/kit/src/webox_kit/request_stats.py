@@ -1,7 +1,8 @@
 """What a process remembers of its requests, for its operations page."""
 
 from collections import deque
-from datetime import UTC, datetime
+
+from webox_kit import clock
 
 _REMEMBERED = 1000
 _SERVER_ERROR = 500
@@ -11,7 +12,7 @@ class RequestStats:
     """Counts since the start, and the latencies (seconds) of the last thousand requests."""
 
     def __init__(self) -> None:
-        self.started_at = datetime.now(UTC)
+        self.started_at = clock.now()
         self.requests = 0
         self.errors = 0
         self.in_flight = 0

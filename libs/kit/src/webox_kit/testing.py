@@ -1,11 +1,12 @@
 """A pytest plugin for tests of services: keys, settings on real databases, a served app."""
 
 import asyncio
+import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -132,6 +133,27 @@ def run_cli(monkeypatch: pytest.MonkeyPatch) -> RunCli:
         )
 
     return run
+
+
+ClockOff = Callable[[float], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def clock_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClockOff:
+    """Sets this process's clock so many seconds ahead, within the block."""
+    monkeypatch.setenv("WEBOX_TESTING", "1")
+    monkeypatch.setenv("WEBOX_CLOCK_OFFSETS", str(tmp_path))
+    own = tmp_path / str(os.getpgrp())
+
+    @contextmanager
+    def off(seconds: float) -> Iterator[None]:
+        own.write_text(str(seconds))
+        try:
+            yield
+        finally:
+            own.unlink()
+
+    return off
 
 
 async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 5) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from webox_dashboard.repository import DashboardRepository, Position, StoredEntry, StoredProject
 from webox_dashboard.schemas import (
@@ -26,6 +26,7 @@ from webox_dashboard.words.kinds import (
 )
 from webox_dashboard.words.languages import Language
 from webox_dashboard.words.sizes import size
+from webox_kit import clock
 from webox_kit.database import Database
 from webox_kit.errors import BadRequestError, NotFoundError
 from webox_kit.pagination import decode_cursor, encode_cursor, reject_both
@@ -53,7 +54,7 @@ class DashboardService:
         database: Database,
         *,
         storage_total_bytes: int,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._database = database
         self._storage_total_bytes = storage_total_bytes

@@ -59,7 +59,7 @@ class FileStore:
         except BaseException as error:
             writer.abandon()
             self.remove(key)
-            if isinstance(error, OSError) and _is_full(error):
+            if _is_full(error):
                 raise DiskFullError from error
             raise
 
@@ -178,7 +178,12 @@ class HashedWriter(RawIOBase):
         super().close()
 
 
-def _is_full(error: OSError) -> bool:
-    """Whether the error says that there is no room; obstore puts the number into its text."""
-    numbers = {int(number) for number in _OS_ERROR.findall(str(error))}
-    return bool(_NO_ROOM & (numbers | {error.errno}))
+def _is_full(error: BaseException) -> bool:
+    """Whether the error says that there is no room; obstore puts the number into its text.
+
+    It is obstore's own error when a part of a long file is refused, and an OSError at the end.
+    """
+    if isinstance(error, OSError | obstore.exceptions.BaseError):
+        numbers = {int(number) for number in _OS_ERROR.findall(str(error))}
+        return bool(_NO_ROOM & (numbers | {getattr(error, "errno", None)}))
+    return False

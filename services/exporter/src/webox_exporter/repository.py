@@ -46,6 +46,11 @@ class ExportRepository:
     async def get(self, user_id: int, export_id: UUID) -> Export | None:
         return await self._one(select(export).where(*_of(user_id, export_id)))
 
+    async def is_past(self, export_id: UUID) -> bool:
+        """Whether its file's time is over, swept up or not."""
+        over = export.c.expires_at <= func.clock_timestamp()
+        return bool(await self._session.scalar(select(over).where(export.c.id == export_id)))
+
     async def page(
         self, user_id: int, *, limit: int, before: UUID | None, skip: int
     ) -> list[Export]:

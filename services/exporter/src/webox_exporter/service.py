@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import orjson
@@ -27,6 +27,7 @@ from webox_exporter.files import FileStore
 from webox_exporter.repository import ExportRepository
 from webox_exporter.schemas import Export, NewExport, Selection, StoredExport, StoredExportList
 from webox_exporter.tasks import RENDER
+from webox_kit import clock
 from webox_kit.database import Database
 from webox_kit.errors import ConflictError
 from webox_kit.logs import get_logger
@@ -162,11 +163,16 @@ class ExportService:
             NoExportError, NoFileError, ExpiredError: there is no file, and why.
         """
         export = await self.get(user_id, export_id)
-        if export.status == "expired" or _is_past(export.expires_at):
+        if export.status == "expired" or await self._is_past(export):
             raise ExpiredError
         if export.status != "done":
             raise NoFileError(export.status)
         return export
+
+    async def _is_past(self, export: Export) -> bool:
+        """By the clock that set its end."""
+        async with self._database.transaction() as session:
+            return await ExportRepository(session).is_past(export.id)
 
     async def _known(self, order: Order) -> Export | None:
         fingerprint = order.fingerprint()
@@ -223,8 +229,4 @@ def removed_event(export: Export) -> ExportRemoved:
 
 
 def _archive_name() -> str:
-    return f"webox-{datetime.now(UTC):%Y-%m-%d}.zip"
-
-
-def _is_past(moment: datetime | None) -> bool:
-    return moment is not None and moment <= datetime.now(UTC)
+    return f"webox-{clock.now():%Y-%m-%d}.zip"

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 
 from webox_exporter.chat import ChatReader
@@ -15,6 +15,7 @@ from webox_exporter.jobs.service import Jobs, Limits
 from webox_exporter.jobs.work import Worker
 from webox_exporter.portal import Portal
 from webox_exporter.settings import ExporterSettings
+from webox_kit import clock
 from webox_kit.migrations import wait_until_migrated
 from webox_kit.runtime import Runtime
 from webox_kit.tasks import TaskQueue, create_celery
@@ -34,7 +35,7 @@ def limits_of(settings: ExporterSettings) -> Limits:
 
 def warm_up() -> None:
     """Write an empty document in each format: loads fonts and libraries, for all children."""
-    now = datetime.now(UTC)
+    now = clock.now()
     empty = Conversation(1, "", "", (), is_favorite=False, message_count=0,
                          created_at=now, updated_at=now)  # fmt: skip
     for kind in FORMATS.values():

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from webox_kit import clock
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database, Session
 from webox_kit.errors import UnavailableError
@@ -198,7 +199,7 @@ class Indexer:
         ]
 
     async def _note_freshness(self, session: Session, changes: Changes) -> None:
-        now = datetime.now(UTC)
+        now = clock.now()
         lags = [max(0.0, (now - moment).total_seconds()) for moment in changes.happened_at]
         for lag in lags:
             FRESHNESS.observe(lag)

@@ -88,6 +88,7 @@ _OF_USER = bindparam("of_user", type_=BigInteger)
 _AMOUNT = bindparam("amount", type_=Numeric(20, 10))
 _NOW = func.clock_timestamp()
 _THIS_MONTH = month_of(_NOW)
+_NEXT_MONTH = func.date_trunc("month", _NOW) + text("interval '1 month'")
 
 
 def _own_or(name: str) -> ColumnElement[Any]:
@@ -158,7 +159,8 @@ def _account() -> Statement:
             _limits.c.sends_a_minute,
             func.coalesce(spending.c.spent, 0).label("spent"),
             func.coalesce(spending.c.reserved, 0).label("reserved"),
-            (func.date_trunc("month", _NOW) + text("interval '1 month'")).label("month_ends_at"),
+            _NEXT_MONTH.label("month_ends_at"),
+            cast(func.extract("epoch", _NEXT_MONTH - _NOW), Double).label("month_left"),
             cast(func.coalesce(paced, 0), Double).label("paced_for"),
         ).select_from(
             _limits.outerjoin(spending, this_month).outerjoin(

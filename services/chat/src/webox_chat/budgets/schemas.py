@@ -23,12 +23,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Account:
-    """A user's limits and month. `paced_for`: so many seconds their sends are ahead of the pace."""
+    """A user's limits and month.
+
+    The month ends in `month_left` seconds; sends are `paced_for` seconds ahead of the pace.
+    """
 
     limits: Limits
     spent: Decimal
     reserved: Decimal
     month_ends_at: datetime
+    month_left: float
     paced_for: float
 
 

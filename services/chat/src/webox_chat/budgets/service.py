@@ -4,7 +4,6 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from webox_chat.budgets.repository import BudgetRepository
@@ -131,7 +130,7 @@ def _too_dear(account: Account, amount: Decimal) -> TooManyRequestsError:
     spend = account.limits.monthly_spend or Decimal(0)
     resets = account.month_ends_at
     settles = account.reserved > 0 and account.spent + amount <= spend
-    seconds = _SETTLES_SECONDS if settles else _until(resets)
+    seconds = _SETTLES_SECONDS if settles else max(1, math.ceil(account.month_left))
     frees = (
         f"{_dollars(account.reserved)} are held for replies under way, and settled when they end."
         if settles
@@ -142,10 +141,6 @@ def _too_dear(account: Account, amount: Decimal) -> TooManyRequestsError:
         f"this may cost {_dollars(amount)}. {frees}",
         retry_after=seconds,
     )
-
-
-def _until(moment: datetime) -> int:
-    return max(1, math.ceil((moment - datetime.now(UTC)).total_seconds()))
 
 
 def _dollars(amount: Decimal) -> str:

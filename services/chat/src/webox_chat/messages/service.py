@@ -3,7 +3,6 @@
 import asyncio
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from webox_chat.budgets.service import BudgetService
 from webox_chat.conversations.service import no_conversation
@@ -30,6 +29,7 @@ from webox_chat.messages.waiting import ReplyWaiter
 from webox_chat.replies.repository import ReplyRepository
 from webox_chat.replies.schemas import FAN_OUT
 from webox_contracts.events import ConversationStarted, MessageSent
+from webox_kit import clock
 from webox_kit.database import Database
 from webox_kit.errors import (
     NotFoundError,
@@ -222,7 +222,7 @@ class MessageService:
             title=title,
             folder=folder,
             providers=_names(new),
-            created_at=datetime.now(UTC),
+            created_at=clock.now(),
         )
         return await self._messages.start_conversation(
             new,
@@ -303,7 +303,7 @@ def _message_sent(new: NewMessage) -> MessageSent:
         conversation_id=_FILLED_IN,
         message_id=_FILLED_IN,
         providers=_names(new),
-        created_at=datetime.now(UTC),
+        created_at=clock.now(),
     )
 
 

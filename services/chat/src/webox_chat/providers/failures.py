@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +11,7 @@ import orjson
 
 from webox_chat.providers.base import LONGEST_DETAIL, ErrorCode, ProviderError
 from webox_chat.providers.text import storable
+from webox_kit import clock
 
 KEY_FRAGMENT = 8
 READ_OF_A_MESSAGE = 2000
@@ -85,7 +86,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - clock.now()).total_seconds())
 
 
 def _positive(value: str | None) -> float | None:

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from redis.asyncio import Redis
@@ -21,6 +21,7 @@ from webox_chat.replies.repository import (
 )
 from webox_chat.replies.schemas import Claim, Final, StoredReply
 from webox_contracts.events import ReplyFinished
+from webox_kit import clock
 from webox_kit.cancellation import cancel_and_wait
 from webox_kit.database import Database
 from webox_kit.logs import get_logger
@@ -199,6 +200,6 @@ def _row(final: Final) -> FinalRow:
         cost=final.cost,
         time_to_first_token_ms=final.time_to_first_token_ms,
         total_ms=final.total_ms,
-        finished_at=datetime.now(UTC),
+        finished_at=clock.now(),
     )
     return final_row(final, event)

@@ -199,7 +199,9 @@ def _finish_statement() -> Statement:
         .returning(conversation.c.id, conversation.c.version)
         .cte("shown")
     )
-    event = filled_in(final.c.event, {"version": shown.c.version})
+    event = filled_in(
+        final.c.event, {"version": shown.c.version, "finished_at": finished.c.finished_at}
+    )
     ours = and_(finished.c.id == final.c.id, finished.c.attempt == final.c.attempt)
     told = (
         select(final.c.event_id, event)

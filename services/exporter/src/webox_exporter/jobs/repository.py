@@ -85,16 +85,21 @@ class LeaseRepository:
     async def fail(self, claimed: Export, status: str, error: dict[str, Any]) -> Export | None:
         return await self._end(claimed, status=status, error=error)
 
-    async def give_back(self, claimed: Export, pause: timedelta) -> None:
-        """Queue the job again, for after a pause and at no cost to its attempts."""
-        await self._write(
-            _fence(claimed),
+    async def give_back(self, claimed: Export, pause: timedelta, patience: timedelta) -> bool:
+        """Queue the job again, for after a pause and at no cost to its attempts.
+
+        False when it is older than `patience`, or not ours any more.
+        """
+        young = export.c.created_at >= func.clock_timestamp() - patience
+        given_back = await self._write(
+            and_(_fence(claimed), young),
             status="queued",
             lease_until=func.clock_timestamp() + pause,
             given_back=export.c.given_back + 1,
             enqueued_at=func.clock_timestamp(),
             version=export.c.version + 1,
         )
+        return given_back is not None
 
     async def waiting(self, *, max_attempts: int, running_per_user: int) -> UUID | None:
         """A job that could be claimed now."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -108,11 +108,12 @@ class Jobs:
 
     async def give_back(self, claimed: Export) -> None:
         """Somebody may try again in a while: what the job needs is away. Not for ever, though."""
-        if datetime.now(UTC) - claimed.created_at > self._limits.patience:
-            await self.fail(claimed, UnreachableError())
-            return
         async with self._database.transaction() as session:
-            await LeaseRepository(session).give_back(claimed, self._limits.pause)
+            given_back = await LeaseRepository(session).give_back(
+                claimed, self._limits.pause, self._limits.patience
+            )
+        if not given_back:
+            await self.fail(claimed, UnreachableError())
 
     async def hint_at_next(self) -> None:
         """Wake a worker for what waits, in case that the hint for it was lost or came early."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
+    Double,
     LargeBinary,
     Row,
     bindparam,
@@ -195,6 +197,10 @@ async def find_grant(database: Database, digest: bytes) -> Grant | None:
     return _grant(rows[0]) if rows else None
 
 
+def _seconds_to(moment: ColumnElement[datetime]) -> ColumnElement[float]:
+    return func.extract("epoch", moment - func.now()).cast(Double)
+
+
 def _grants() -> Statement:
     """Sessions and tokens in one question: the digest does not say which it is."""
     digest = bindparam("digest", type_=LargeBinary)
@@ -205,7 +211,7 @@ def _grants() -> Statement:
             account.c.id.label("user_id"),
             account.c.role,
             null().cast(ARRAY(TEXT)).label("scopes"),
-            session.c.expires_at,
+            _seconds_to(session.c.expires_at).label("expires_in"),
             literal(value=False).label("note_use"),
         )
         .join(account, account.c.id == session.c.user_id)
@@ -219,7 +225,7 @@ def _grants() -> Statement:
             account.c.id,
             account.c.role,
             access_token.c.scopes,
-            access_token.c.expires_at,
+            _seconds_to(access_token.c.expires_at),
             last_used.is_(None) | (last_used < func.now() - _USE_NOTED_EVERY),
         )
         .join(account, account.c.id == access_token.c.user_id)
@@ -243,12 +249,11 @@ _NOTE_USE = Statement(
 def _grant(row: HotRow) -> Grant:
     may = scopes_of(row["role"])
     scopes = may if row["is_session"] else frozenset(row["scopes"]) & {*may, Scope.EVENTS_WRITE}
-    expires_at: datetime | None = row["expires_at"]
     return Grant(
         token_id=row["token_id"],
         session=row["is_session"],
         identity=Identity(user_id=row["user_id"], role=row["role"], scopes=frozenset(scopes)),
-        expires_at=expires_at.timestamp() if expires_at else None,
+        expires_in=row["expires_in"],
     )
 
 

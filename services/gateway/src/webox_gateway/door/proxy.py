@@ -18,6 +18,7 @@ from webox_gateway.door.tickets import Ticket, Tickets
 from webox_gateway.door.upstream import UNBUFFERED, open_client, raise_as_problem, too_late
 from webox_gateway.door.watch import Ending, Watch
 from webox_gateway.errors import BrokenAnswerError
+from webox_kit.errors import UnavailableError
 
 _WHOLE_BYTES = 256 * 1024
 """Answers up to this long are read whole: one step instead of three, and no half answers."""
@@ -75,6 +76,8 @@ class Proxy:
 
         Raises:
             UnavailableError, UpstreamError, UpstreamTimeoutError: nothing was answered yet.
+                A service that refuses the gateway's assertion has nothing against the client's
+                token, and is as good as away.
             BrokenAnswerError: the answer broke off in the middle.
         """
         ticket = errand.ticket
@@ -85,6 +88,13 @@ class Proxy:
                 return _ended(watch, errand)
 
     async def _exchange(self, errand: Errand, watch: Watch, send: Send) -> int:
+        status = await self._ask(errand, watch, send) or await self._ask(errand, watch, send)
+        if status is None:
+            raise _refused(errand.route.service)
+        return status
+
+    async def _ask(self, errand: Errand, watch: Watch, send: Send) -> int | None:
+        """None: nothing was answered, as another assertion may be accepted."""
         service = errand.route.service
         request = self._request(errand)
         try:
@@ -95,9 +105,15 @@ class Proxy:
                     raise
                 request = self._request(errand)
                 response = await request.__aenter__()
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                refusal = bytes(await response.body_reader.bytes())
         except (PyreqwestError, ValueError) as error:
             raise_as_problem(error, service)
         try:
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                if self._tickets.refused(errand.ticket, service, refusal):
+                    return None
+                raise _refused(service)
             return await _answer(response, errand, watch, send, self._origins[service])
         finally:
             await request.__aexit__(None, None, None)
@@ -132,6 +148,13 @@ class Proxy:
         if client is None:
             client = self._clients[patience] = open_client(patience)
         return client
+
+
+def _refused(service: str) -> UnavailableError:
+    return UnavailableError(
+        f"The {service} service does not accept the gateway's word for who asks; "
+        "an operator has to look at its clock and keys."
+    )
 
 
 async def _answer(response: Response, errand: Errand, watch: Watch, send: Send, origin: str) -> int:

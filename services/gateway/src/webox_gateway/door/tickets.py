@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from webox_contracts.identity import Identity
+from webox_kit import clock
 from webox_kit.errors import NotAuthenticatedError
 from webox_kit.identity import AssertionSigner
 
@@ -23,14 +24,14 @@ _MOST_REMEMBERED = 20_000
 class Grant:
     """What the database knows of a token that is good: who it stands for, until when.
 
-    `session` tells a login's session from a personal access token; `expires_at` is in seconds
-    since 1970, None for never.
+    `session` tells a login's session from a personal access token; `expires_in` is in seconds
+    from when it was asked for, by the database's clock; None for never.
     """
 
     token_id: int
     session: bool
     identity: Identity
-    expires_at: float | None
+    expires_in: float | None
 
 
 @dataclass(slots=True)
@@ -78,13 +79,21 @@ class Tickets:
         return await self._fresh(ticket.digest) is not None
 
     def assertion(self, ticket: Ticket, audience: str) -> str:
-        """A signed assertion of who `ticket` stands for, at most 30 s old."""
-        now = time.monotonic()
-        signed = ticket.assertions.get(audience)
-        if signed is None or now > signed[1]:
+        """A signed assertion of who `ticket` stands for, at most 30 s old.
+
+        Older or from the future is also what was signed before somebody set the clock.
+        """
+        now = clock.timestamp()
+        assertion, signed_at = ticket.assertions.get(audience, ("", 0.0))
+        if not 0 <= now - signed_at < _ASSERTION_SECONDS:
             assertion = self._signer.sign(ticket.grant.identity, audience)
-            signed = ticket.assertions[audience] = (assertion, now + _ASSERTION_SECONDS)
-        return signed[0]
+            ticket.assertions[audience] = (assertion, now)
+        return assertion
+
+    def refused(self, ticket: Ticket, audience: str, problem: bytes) -> bool:
+        """`audience` refused the assertion with this problem: whether a new one may be accepted."""
+        ticket.assertions.pop(audience, None)
+        return self._signer.clocks.learn(audience, problem)
 
     def forget(self, *, token_id: int, session: bool) -> None:
         """Ask the database at this token's next use: it was revoked."""
@@ -94,9 +103,10 @@ class Tickets:
 
     async def _fresh(self, digest: bytes) -> Ticket | None:
         ticket = self._known.get(digest)
-        if ticket is not None and time.monotonic() < ticket.checked_at + _REMEMBERED_SECONDS:
-            expires_at = ticket.grant.expires_at
-            return ticket if expires_at is None or time.time() < expires_at else None
+        now = time.monotonic()
+        if ticket is not None and now < ticket.checked_at + _REMEMBERED_SECONDS:
+            expires_in = ticket.grant.expires_in
+            return ticket if expires_in is None or now < ticket.checked_at + expires_in else None
         return await self._ask_once(digest)
 
     async def _ask_once(self, digest: bytes) -> Ticket | None:
