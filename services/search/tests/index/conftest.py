@@ -26,3 +26,11 @@ async def library(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     await rebuild.finish()
     yield Library(index)
     await index.close()
+
+
+@pytest.fixture
+async def stemming(library: Library) -> Library:
+    """A library whose engine knows stems."""
+    if not isinstance(library.index, EmbeddedIndex):
+        pytest.skip("Meilisearch does not stem")
+    return library

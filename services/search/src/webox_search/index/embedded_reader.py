@@ -10,20 +10,23 @@ from webox_search.errors import IndexUnavailableError
 from webox_search.index import ranking
 from webox_search.index.base import Kind, Page, SearchQuery, message_key, title_key
 from webox_search.index.embedded_queries import (
-    TITLE,
     all_after,
     conversations_matching,
     matching,
     messages_of,
+    tier_and_score,
     with_keys,
 )
-from webox_search.index.generations import Generations, commit_of
+from webox_search.index.embedded_schema import TITLE
+from webox_search.index.generations import Generations, commit_of, version_of
 from webox_search.index.highlights import find_matches
 from webox_search.index.parsing import ParsedQuery, parse
 from webox_search.index.ranking import CANDIDATES_AT_MOST, Candidate, Found, Group
 
 _FILTERED_CONVERSATIONS_AT_MOST = 100_000
 _IDS_A_PAGE = 50_000
+_WITHOUT_FORMS = 1
+"""The schema version that knows of no other forms of a word, and of no names as written."""
 
 
 class EmbeddedReader:
@@ -35,12 +38,15 @@ class EmbeddedReader:
         self._index: tantivy.Index | None = None
         self._generation: object = None
         self._commit: object = None
+        self._version = 0
 
     def search(self, query: SearchQuery) -> Page:
         parsed = parse(query.text)
         searcher = self._searcher()
         if searcher is None or not parsed.wanted:
             return ranking.nothing()
+        if self._version == _WITHOUT_FORMS:
+            parsed = parsed.without_forms()
         return _Search(searcher, query, parsed).page()
 
     def count(self) -> int:
@@ -86,6 +92,7 @@ class EmbeddedReader:
         # The engine's own watching lags by half a second.
         self._index.config_reader("manual")
         self._generation = generation
+        self._version = version_of(path)
         self._commit = None
 
     def _follow(self) -> None:
@@ -134,7 +141,8 @@ class _Search:
         return ranking.merge(exact, more), wanted
 
     def _candidates(self, *, tolerant: bool) -> list[Candidate]:
-        query = matching(self._chosen(tolerant), self._query, self._within, tolerant=tolerant)
+        parsed = self._chosen(tolerant)
+        query = matching(parsed, self._query, self._within, tolerant=tolerant)
         hits = self._searcher.search(query, CANDIDATES_AT_MOST, count=False).hits
         addresses = [address for _, address in hits]
         columns = zip(
@@ -145,9 +153,7 @@ class _Search:
             strict=True,
         )
         return [
-            Candidate(
-                conversation_id, None if message_id == TITLE else message_id, created_at, hit[0]
-            )
+            _candidate(parsed, conversation_id, message_id, created_at, hit[0])
             for conversation_id, message_id, created_at, hit in columns
         ]
 
@@ -202,3 +208,11 @@ class _Search:
             created_at=int(document["created_at"][0]),
             message_id=int(document["message_id"][0]) or None,
         )
+
+
+def _candidate(
+    parsed: ParsedQuery, conversation_id: int, message_id: int, created_at: int, score: float
+) -> Candidate:
+    as_typed, rest = tier_and_score(parsed, score)
+    shown_id = None if message_id == TITLE else message_id
+    return Candidate(conversation_id, shown_id, created_at, rest, as_typed)

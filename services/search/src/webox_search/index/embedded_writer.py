@@ -6,7 +6,8 @@ from pathlib import Path
 import tantivy
 
 from webox_search.index.base import Document
-from webox_search.index.embedded_queries import SCHEMA, to_tantivy
+from webox_search.index.embedded_schema import make_schema, to_tantivy
+from webox_search.index.generations import version_of
 
 _HEAP_BYTES = 20_000_000
 
@@ -19,13 +20,14 @@ class GenerationWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        index = tantivy.Index(SCHEMA, path=str(path))
+        self._version = version_of(path)
+        index = tantivy.Index(make_schema(self._version), path=str(path))
         self._writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
 
     def upsert(self, documents: Sequence[Document]) -> None:
         for document in documents:
             self._writer.delete_documents_by_term("key", document.key)
-            self._writer.add_document(to_tantivy(document))
+            self._writer.add_document(to_tantivy(document, self._version))
 
     def delete(self, field: str, values: Sequence[str] | Sequence[int]) -> None:
         for value in values:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from webox_search.index.base import Span
 from webox_search.index.parsing import ParsedQuery, Term
+from webox_search.index.stems import forms_of_word
 from webox_search.index.words import Word, words_with_places
 
 
@@ -13,6 +14,8 @@ def find_matches(query: ParsedQuery, text: str, *, tolerant: bool) -> tuple[Span
     spans: set[Span] = set()
     for term in query.wanted:
         spans.update(_of_term(term, found))
+        if term.has_forms:
+            spans.update(_of_forms(term, found, text))
     if tolerant:
         for word, typos in query.forgiving.items():
             spans.update(_of_misspelt(word, typos, found, prefix=_is_prefix(query, word)))
@@ -52,6 +55,17 @@ def _of_term(term: Term, found: Sequence[Word]) -> Iterator[Span]:
             continue
         if all(found[place + index].text == word for index, word in enumerate(first)):
             yield from ((word.start, word.end) for word in found[place : place + size])
+
+
+def _of_forms(term: Term, found: Sequence[Word], text: str) -> Iterator[Span]:
+    wanted = {term.words[0], *term.forms}
+    verdicts: dict[str, bool] = {}
+    for each in found:
+        written = text[each.start : each.end]
+        if written not in verdicts:
+            verdicts[written] = each.text in wanted or not wanted.isdisjoint(forms_of_word(written))
+        if verdicts[written]:
+            yield each.start, each.end
 
 
 def _of_misspelt(word: str, typos: int, found: Sequence[Word], *, prefix: bool) -> Iterator[Span]:

@@ -11,14 +11,21 @@ CANDIDATES_AT_MOST = 10_000
 """So many best matching documents are looked at; counts beyond them are lower bounds."""
 
 
+Worth = tuple[bool, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds."""
+    """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds.
+
+    `as_typed`: it has every word so, none only in another form.
+    """
 
     conversation_id: int
     message_id: int | None
     created_at: int
     score: float
+    as_typed: bool = True
 
 
 @dataclass(slots=True)
@@ -27,7 +34,7 @@ class Group:
 
     conversation_id: int
     tolerant: bool = False
-    title_score: float = 0.0
+    title: Candidate | None = None
     best: Candidate | None = None
     messages: int = 0
     newest: int = 0
@@ -35,16 +42,17 @@ class Group:
     def add(self, candidate: Candidate) -> None:
         self.newest = max(self.newest, candidate.created_at)
         if candidate.message_id is None:
-            self.title_score = candidate.score
+            self.title = candidate
             return
         self.messages += 1
         if self.best is None or _message_order(candidate) > _message_order(self.best):
             self.best = candidate
 
     @property
-    def order(self) -> tuple[float, float, int, int]:
-        message_score = _rounded(self.best.score) if self.best else 0.0
-        return _rounded(self.title_score), message_score, self.newest, self.conversation_id
+    def order(self) -> tuple[bool, Worth, Worth, int, int]:
+        title, message = _worth(self.title), _worth(self.best)
+        as_typed = title[0] or message[0]
+        return as_typed, title, message, self.newest, self.conversation_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Found:
 def group(candidates: Iterable[Candidate], *, tolerant: bool) -> list[Group]:
     """The conversations, best first: those whose title matches, then by their best message.
 
-    Of equals the more recent comes first.
+    What matches as typed comes before other forms of words; of equals the more recent first.
     """
     groups: dict[int, Group] = {}
     for candidate in candidates:
@@ -117,10 +125,10 @@ def _row(group_: Group, title: Found | None, message: Found | None) -> Row:
     )
 
 
-def _message_order(candidate: Candidate) -> tuple[float, int, int]:
-    return _rounded(candidate.score), candidate.created_at, candidate.message_id or 0
+def _message_order(candidate: Candidate) -> tuple[Worth, int, int]:
+    return _worth(candidate), candidate.created_at, candidate.message_id or 0
 
 
-def _rounded(score: float) -> float:
+def _worth(candidate: Candidate | None) -> Worth:
     """Scores that differ in the second decimal only are equal: recency decides."""
-    return round(score, 1)
+    return (candidate.as_typed, round(candidate.score, 1)) if candidate else (False, -1.0)

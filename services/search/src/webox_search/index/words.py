@@ -94,6 +94,13 @@ def words(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in pattern.findall(fold(text))]
 
 
+def written_words(text: str) -> set[str]:
+    """The different words of a text in lower case, with their accents."""
+    if text.isascii():
+        return set(_ASCII_WORD.findall(text.lower()))
+    return set(_WORD.findall(unicodedata.normalize("NFC", text).casefold()))
+
+
 def words_with_places(text: str) -> Iterator[Word]:
     """The words of `words`, each with the place in `text` it was folded from."""
     for run in _RUN.finditer(text):
