@@ -166,6 +166,32 @@ class TestFilters:
         assert await total(to="2025-11-24T14:30:00") == 1
 
 
+class TestFacets:
+    async def test_those_asked_for(self, ask: Ask, chat: ChatDouble) -> None:
+        work = await chat.start("Le marketing", "marketing ?", "Le marketing.", "Du marketing !")
+        await chat.start("Sans titre", "marketing", folder="Travail")
+        await chat.start("Sans titre", "autre chose")
+        await chat.change(work, tags=["Stratégie"], is_favorite=True)
+
+        async def facets() -> Any:
+            names = "favorite,tag,folder,provider,role,archived"
+            return (await ask("marketing", facets=names)).json()["facets"]
+
+        assert await until(facets, lambda found: len(found["role"]) == 2 and found["tag"]) == {
+            "folder": [{"value": "Général", "count": 1}, {"value": "Travail", "count": 1}],
+            "tag": [{"value": "Stratégie", "count": 1}],
+            "provider": [{"value": "GPT-4", "count": 1}],
+            "role": [{"value": "user", "count": 2}, {"value": "assistant", "count": 1}],
+            "favorite": [{"value": "false", "count": 1}, {"value": "true", "count": 1}],
+            "archived": [{"value": "false", "count": 2}],
+        }
+        assert set((await ask("marketing", facets="tag,tag")).json()["facets"]) == {"tag"}
+
+    async def test_none_asked_for_and_nothing_found(self, ask: Ask) -> None:
+        assert (await ask("marketing")).json()["facets"] == {}
+        assert (await ask("marketing", facets="tag")).json()["facets"] == {"tag": []}
+
+
 class TestTimeZone:
     @pytest.fixture
     async def total(self, ask: Ask, chat: ChatDouble) -> Ask:
@@ -244,7 +270,11 @@ class TestBadRequests:
             ("tag", "x" * 51),
             ("provider", "x" * 41),
             ("user_id", "2"),
-            ("facets", "folder"),
+            ("facets", ""),
+            ("facets", "user_id"),
+            ("facets", "folder,title"),
+            ("facets", "folder,"),
+            ("facets", "Folder"),
             ("Q", "x"),
         ],
     )
@@ -323,7 +353,7 @@ class TestOpenApi:
         operation = document["paths"][PATH]["get"]
         assert {each["name"] for each in operation["parameters"]} == {
             "q", "folder", "tag", "provider", "role", "favorite", "archived",
-            "from", "to", "limit", "cursor", "skip",
+            "from", "to", "facets", "limit", "cursor", "skip",
         }  # fmt: skip
         assert "422" not in operation["responses"]
         assert re.search("SearchAnswer", str(operation["responses"]["200"]))

@@ -5,11 +5,18 @@ from datetime import datetime, tzinfo
 
 from webox_kit.errors import BadRequestError
 from webox_kit.pagination import decode_cursor, encode_cursor, reject_both
-from webox_search.index.base import Filters, Page, Row, SearchIndex, SearchQuery
-from webox_search.schemas import Highlights, SearchAnswer, SearchParameters, SearchResult
+from webox_search.index.base import Facet, Filters, Page, Row, SearchIndex, SearchQuery
+from webox_search.schemas import (
+    FACETS,
+    FacetValue,
+    Highlights,
+    SearchAnswer,
+    SearchParameters,
+    SearchResult,
+)
 
 _SCOPE = "search"
-_PAGING = {"limit", "cursor", "skip"}
+_PAGING = {"limit", "cursor", "skip", "facets"}
 _DATE = "%d/%m/%Y %H:%M"
 
 
@@ -30,6 +37,8 @@ class SearchService:
         return SearchAnswer(
             results=[_result(row, zone) for row in page.rows],
             total=page.total,
+            total_is_exact=page.total_is_exact,
+            facets=_facets(page),
             took_ms=round((time.perf_counter() - started) * 1000),
             next_cursor=_next_cursor(parameters, query, page),
         )
@@ -58,7 +67,20 @@ def _query(user_id: int, parameters: SearchParameters, zone: tzinfo) -> SearchQu
         offset=offset,
         limit=parameters.limit,
         tolerant=tolerant,
+        facets=_asked(parameters),
     )
+
+
+def _asked(parameters: SearchParameters) -> tuple[Facet, ...]:
+    asked = parameters.facets.split(",") if parameters.facets else []
+    return tuple(facet for facet in FACETS if facet in asked)
+
+
+def _facets(page: Page) -> dict[Facet, list[FacetValue]]:
+    return {
+        facet: [FacetValue(value=value, count=count) for value, count in counts]
+        for facet, counts in page.facets.items()
+    }
 
 
 def _range(parameters: SearchParameters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:

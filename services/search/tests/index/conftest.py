@@ -29,8 +29,8 @@ async def library(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 @pytest.fixture
-async def stemming(library: Library) -> Library:
-    """A library whose engine knows stems."""
+async def embedded(library: Library) -> Library:
+    """A library on the embedded engine, for what Meilisearch has not."""
     if not isinstance(library.index, EmbeddedIndex):
-        pytest.skip("Meilisearch does not stem")
+        pytest.skip("Meilisearch has not got this")
     return library

@@ -21,49 +21,49 @@ ALIKE = [
 
 class TestStems:
     @pytest.mark.parametrize(("asked", "written"), [*ALIKE, *((b, a) for a, b in ALIKE)])
-    async def test_both_ways_and_marked(self, stemming: Library, asked: str, written: str) -> None:
-        wanted = await stemming.conversation(f"Voilà : {written.upper()}, dit-il")
+    async def test_both_ways_and_marked(self, embedded: Library, asked: str, written: str) -> None:
+        wanted = await embedded.conversation(f"Voilà : {written.upper()}, dit-il")
 
-        (row,) = await stemming.rows(f"{asked} dit", tolerant=False)
+        (row,) = await embedded.rows(f"{asked} dit", tolerant=False)
 
         assert row.conversation_id == wanted
         marked = [row.snippet[start:end] for start, end in row.snippet_highlights]
         assert marked == [written.upper(), "dit"]
 
-    async def test_words_as_typed_come_first(self, stemming: Library) -> None:
-        by_stem = await stemming.conversation("run run run", title="Run")
-        by_title = await stemming.conversation("Bonjour", title="Running")
-        by_word = await stemming.conversation("Une page sur autre chose, et running")
-        other = await stemming.conversation("they run")
+    async def test_words_as_typed_come_first(self, embedded: Library) -> None:
+        by_stem = await embedded.conversation("run run run", title="Run")
+        by_title = await embedded.conversation("Bonjour", title="Running")
+        by_word = await embedded.conversation("Une page sur autre chose, et running")
+        other = await embedded.conversation("they run")
 
-        assert await stemming.found("running") == [by_title, by_word, by_stem, other]
+        assert await embedded.found("running") == [by_title, by_word, by_stem, other]
 
-    async def test_the_message_as_typed_is_shown(self, stemming: Library) -> None:
-        await stemming.conversation("run, run, run", "They were running for an hour, or two.")
+    async def test_the_message_as_typed_is_shown(self, embedded: Library) -> None:
+        await embedded.conversation("run, run, run", "They were running for an hour, or two.")
 
-        (row,) = await stemming.rows("running hour")
+        (row,) = await embedded.rows("running hour")
 
         assert row.snippet.startswith("They")
 
-    async def test_not_in_quotes_and_not_for_minus_words(self, stemming: Library) -> None:
-        kept = await stemming.conversation("Il parlent toujours")
+    async def test_not_in_quotes_and_not_for_minus_words(self, embedded: Library) -> None:
+        kept = await embedded.conversation("Il parlent toujours")
 
-        assert await stemming.found('"parler"') == []
-        assert await stemming.found("toujours -parler") == [kept]
+        assert await embedded.found('"parler"') == []
+        assert await embedded.found("toujours -parler") == [kept]
 
-    async def test_other_words_of_the_same_beginning_are_not_meant(self, stemming: Library) -> None:
-        await stemming.conversation("parloir, runt, dogma")
+    async def test_other_words_of_the_same_beginning_are_not_meant(self, embedded: Library) -> None:
+        await embedded.conversation("parloir, runt, dogma")
 
         for asked in ("parler", "running", "dogs"):
-            assert await stemming.found(asked, tolerant=False) == []
+            assert await embedded.found(asked, tolerant=False) == []
 
 
 class TestIdentifiers:
     @pytest.mark.parametrize("asked", ["parse", "http", "response", "parseHttpResponse"])
-    async def test_parts_of_camel_case(self, stemming: Library, asked: str) -> None:
-        wanted = await stemming.conversation("call parseHTTPResponse() twice")
+    async def test_parts_of_camel_case(self, embedded: Library, asked: str) -> None:
+        wanted = await embedded.conversation("call parseHTTPResponse() twice")
 
-        (row,) = await stemming.rows(f"{asked} twice")
+        (row,) = await embedded.rows(f"{asked} twice")
 
         assert row.conversation_id == wanted
         start, end = row.snippet_highlights[0]

@@ -44,6 +44,15 @@ def conversations_matching(user_id: int, filters: Filters) -> Query:
     return _boolean(must)
 
 
+def titles_of(user_id: int, conversations: Sequence[int]) -> Query:
+    chosen = Query.term_set_query(SCHEMA, "conversation_id", conversations)
+    return _boolean([_term("user_id", user_id), _term("message_id", TITLE), chosen])
+
+
+def only_messages(query: Query) -> Query:
+    return _boolean([query], [_term("message_id", TITLE)])
+
+
 def all_after(kind: Kind, after: int) -> Query:
     """Every user's titles, or messages, whose conversation's or own id is above `after`."""
     if kind == "title":

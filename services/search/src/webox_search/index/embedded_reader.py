@@ -8,7 +8,15 @@ from tantivy import Query, Searcher
 
 from webox_search.errors import IndexUnavailableError
 from webox_search.index import ranking
-from webox_search.index.base import Kind, Page, SearchQuery, message_key, title_key
+from webox_search.index.base import (
+    FacetCounts,
+    Kind,
+    Page,
+    SearchQuery,
+    message_key,
+    title_key,
+)
+from webox_search.index.embedded_facets import count_conversations, count_facets
 from webox_search.index.embedded_queries import (
     all_after,
     conversations_matching,
@@ -21,7 +29,14 @@ from webox_search.index.embedded_schema import TITLE
 from webox_search.index.generations import Generations, commit_of, version_of
 from webox_search.index.highlights import find_matches
 from webox_search.index.parsing import ParsedQuery, parse
-from webox_search.index.ranking import CANDIDATES_AT_MOST, Candidate, Found, Group
+from webox_search.index.ranking import (
+    CANDIDATES_AT_MOST,
+    EXACT_TOTAL_AT_MOST,
+    Candidate,
+    Found,
+    Group,
+    Total,
+)
 
 _FILTERED_CONVERSATIONS_AT_MOST = 100_000
 _IDS_A_PAGE = 50_000
@@ -42,20 +57,22 @@ class EmbeddedReader:
 
     def search(self, query: SearchQuery) -> Page:
         parsed = parse(query.text)
-        searcher = self._searcher()
+        searcher, version = self._snapshot()
         if searcher is None or not parsed.wanted:
-            return ranking.nothing()
-        if self._version == _WITHOUT_FORMS:
+            return ranking.nothing(query.facets)
+        if version == _WITHOUT_FORMS:
+            if query.facets:
+                raise IndexUnavailableError("The search index is being built anew.")
             parsed = parsed.without_forms()
         return _Search(searcher, query, parsed).page()
 
     def count(self) -> int:
-        searcher = self._searcher()
+        searcher, _ = self._snapshot()
         return searcher.num_docs if searcher else 0
 
     def ids(self, kind: Kind) -> set[int]:
         """Page by page: the engine gathers the best of a query in memory."""
-        searcher, found, after = self._searcher(), set[int](), 0
+        searcher, found, after = self._snapshot()[0], set[int](), 0
         field = "conversation_id" if kind == "title" else "message_id"
         while searcher is not None:
             hits = searcher.search(
@@ -72,16 +89,16 @@ class EmbeddedReader:
             found.update(int(each or 0) for each in page)
         return found
 
-    def _searcher(self) -> Searcher | None:
-        """A snapshot of the last commit; None while there never was an index."""
+    def _snapshot(self) -> tuple[Searcher | None, int]:
+        """The last commit, and its schema's version; None while there never was an index."""
         with self._lock:
             generation = self._generations.version_of_pointer
             if generation is None and self._generation is None:
-                return None
+                return None, 0
             if generation != self._generation or self._index is None:
                 self._open(generation)
             self._follow()
-            return self._index.searcher() if self._index else None
+            return self._index.searcher() if self._index else None, self._version
 
     def _open(self, generation: object) -> None:
         self._index = None
@@ -115,12 +132,36 @@ class _Search:
         self._parsed = parsed
         self._parsed_tolerant = parsed.tolerant()
         self._within = self._conversations()
+        self._all = Query.empty_query()
+        """What finds every matching document."""
+        self._is_cut = False
 
     def page(self) -> Page:
         groups, tolerant = self._groups()
         shown = ranking.shown(groups, self._query)
         titles, messages = self._titles(shown), self._messages(shown)
-        return ranking.page_of(shown, titles, messages, total=len(groups), tolerant=tolerant)
+        return ranking.page_of(
+            shown,
+            titles,
+            messages,
+            total=self._total(groups),
+            tolerant=tolerant,
+            facets=self._facets(groups),
+        )
+
+    def _total(self, groups: Sequence[Group]) -> Total:
+        if not self._is_cut:
+            return Total(len(groups), is_exact=True)
+        count = count_conversations(self._searcher, self._all, EXACT_TOTAL_AT_MOST + 1)
+        return Total(max(count, len(groups)), is_exact=count <= EXACT_TOTAL_AT_MOST)
+
+    def _facets(self, groups: Sequence[Group]) -> FacetCounts:
+        if not self._query.facets:
+            return {}
+        found = [each.conversation_id for each in groups]
+        return count_facets(
+            self._searcher, self._query.facets, self._all, self._query.user_id, found
+        )
 
     def _conversations(self) -> list[int] | None:
         """The conversations that the filters on conversations allow; None is all."""
@@ -144,6 +185,8 @@ class _Search:
         parsed = self._chosen(tolerant)
         query = matching(parsed, self._query, self._within, tolerant=tolerant)
         hits = self._searcher.search(query, CANDIDATES_AT_MOST, count=False).hits
+        # With tolerance everything is found that is without.
+        self._all, self._is_cut = query, len(hits) == CANDIDATES_AT_MOST
         addresses = [address for _, address in hits]
         columns = zip(
             self._values("conversation_id", addresses),

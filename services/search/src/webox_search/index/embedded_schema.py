@@ -29,7 +29,7 @@ def make_schema(version: int) -> tantivy.Schema:
     for name in ("user_id", "conversation_id", "message_id", "created_at"):
         builder.add_integer_field(name, stored=True, indexed=True, fast=True)
     for name in ("is_favorite", "archived"):
-        builder.add_boolean_field(name, indexed=True)
+        builder.add_boolean_field(name, indexed=True, fast=version > 1)
     # The words are ours, folded and joined by spaces: the engine's own analyzers fold Latin only.
     builder.add_text_field("words", tokenizer_name="whitespace")
     builder.add_bytes_field("text", stored=True)

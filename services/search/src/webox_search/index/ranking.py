@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from webox_search.index.base import Page, Row, SearchQuery, Span
+from webox_search.index.base import Facet, FacetCounts, Page, Row, SearchQuery, Span
 from webox_search.index.snippets import cut_snippet
 
 CANDIDATES_AT_MOST = 10_000
 """So many best matching documents are looked at; counts beyond them are lower bounds."""
 
+EXACT_TOTAL_AT_MOST = 1_000
 
 Worth = tuple[bool, float]
 
@@ -65,6 +67,11 @@ class Found:
     message_id: int | None = None
 
 
+class Total(NamedTuple):
+    conversations: int
+    is_exact: bool
+
+
 def group(candidates: Iterable[Candidate], *, tolerant: bool) -> list[Group]:
     """The conversations, best first: those whose title matches, then by their best message.
 
@@ -93,19 +100,20 @@ def page_of(
     titles: Mapping[int, Found],
     messages: Mapping[int, Found],
     *,
-    total: int,
+    total: Total,
     tolerant: bool,
+    facets: FacetCounts,
 ) -> Page:
     """The page that shows `groups`; titles and messages are by conversation id."""
     rows = (
         _row(each, titles.get(each.conversation_id), messages.get(each.conversation_id))
         for each in groups
     )
-    return Page(tuple(rows), total, tolerant)
+    return Page(tuple(rows), total.conversations, tolerant, total.is_exact, facets)
 
 
-def nothing() -> Page:
-    return Page(rows=(), total=0, tolerant=False)
+def nothing(facets: Sequence[Facet] = ()) -> Page:
+    return Page(rows=(), total=0, tolerant=False, facets={facet: [] for facet in facets})
 
 
 def _row(group_: Group, title: Found | None, message: Found | None) -> Row:
