@@ -49,7 +49,9 @@ def _query(user_id: int, parameters: SearchParameters, zone: tzinfo) -> SearchQu
     offset, tolerant = parameters.skip or 0, None
     if parameters.cursor is not None:
         # The first page decided on typos, so that the pages are pages of one list.
-        offset, tolerant = decode_cursor(_SCOPE, _bound(parameters), parameters.cursor, size=2)
+        offset, tolerant = decode_cursor(
+            _SCOPE, _bound(user_id, parameters), parameters.cursor, size=2
+        )
     created_from, created_to = _range(parameters, zone)
     return SearchQuery(
         user_id=user_id,
@@ -99,12 +101,12 @@ def _next_cursor(parameters: SearchParameters, query: SearchQuery, page: Page) -
     shown = query.offset + len(page.rows)
     if not page.rows or shown >= page.total:
         return None
-    return encode_cursor(_SCOPE, _bound(parameters), [shown, page.tolerant])
+    return encode_cursor(_SCOPE, _bound(query.user_id, parameters), [shown, page.tolerant])
 
 
-def _bound(parameters: SearchParameters) -> dict[str, object]:
-    """What a cursor belongs to: the same search."""
-    return parameters.model_dump(exclude=_PAGING)
+def _bound(user_id: int, parameters: SearchParameters) -> dict[str, object]:
+    """What a cursor belongs to: the same search of the same user."""
+    return {**parameters.model_dump(exclude=_PAGING), "user_id": user_id}
 
 
 def _result(row: Row, zone: tzinfo) -> SearchResult:
