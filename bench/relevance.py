@@ -1,13 +1,13 @@
 """How well search ranks: judged queries over manual pages in six languages.
 
 A page is a conversation, its title the page's, each paragraph a message. The queries are drawn from
-the pages by a seed: words of a title, words of a paragraph, words side by side, capitals and
-letters without accents, families of words (`run`, `running`). Judged without Webox's own words, by
-Python's `\\w+`: a page is worth 3 if its title has all words of the query, 2 if a paragraph has them
-side by side, 1 if one has them at all; a phrase counts as one only. NDCG@10 has gains of 2^grade - 1; recall is how many of the
-pages with a grade, at most 50, are among the first 50. Typos are single edits at random places of
-rare words of five letters and more.
+the pages by a seed: words of a title, words of a paragraph, words side by side in quotes, capitals
+without accents, families of words (`run`, `running`). They are judged by Python's word characters,
+not by Webox's own words: a page is worth 3 if its title has all words of the query, 2 if they stand
+side by side in a paragraph, 1 if a paragraph has them all; in quotes only side by side counts.
 
+NDCG@10 has gains of 2^grade - 1. Recall is how many of the pages with a grade are among the first
+50, of 50 at most. Typos are single edits at random places of rare words of five letters and more.
 Meilisearch is measured as well where WEBOX_TEST_MEILISEARCH_URL points to one.
 """
 
@@ -98,9 +98,8 @@ def _corpus() -> Corpus | None:
         if len(found) < PAGES_A_LANGUAGE // 2:
             return None
         for page in chance.sample(found, min(PAGES_A_LANGUAGE, len(found))):
-            chosen.append(
-                Page(page.language, page.name, page.title, page.paragraphs[:PARAGRAPHS_A_PAGE])
-            )
+            first = page.paragraphs[:PARAGRAPHS_A_PAGE]
+            chosen += [Page(page.language, page.name, page.title, first)]
     return Corpus(chosen)
 
 
@@ -144,7 +143,8 @@ async def _report(
     found_again, tried = await _typos(index, corpus, random.Random(SEED))
     print(
         f"  all: NDCG@{SHOWN} {statistics.mean(ndcg['all']):.3f} (at least {LEAST_NDCG}); "
-        f"single edits found {found_again / tried:.1%} (at least {LEAST_TYPO_RECALL:.0%}) of {tried}"
+        f"single edits found {found_again / tried:.1%} (at least {LEAST_TYPO_RECALL:.0%}) "
+        f"of {tried}"
     )
     await index.close()
 

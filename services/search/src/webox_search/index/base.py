@@ -149,7 +149,9 @@ class Rebuild(Protocol):
     Changes made to the `SearchIndex` meanwhile reach it too.
     """
 
-    async def upsert(self, documents: Sequence[Document]) -> None: ...
+    async def upsert(self, documents: Sequence[Document]) -> None:
+        """Add documents, each once; what changed meanwhile is replaced all the same."""
+        ...
 
     async def finish(self) -> None:
         """Commit it and swap it in; the old index is removed."""

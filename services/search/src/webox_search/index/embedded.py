@@ -126,12 +126,13 @@ class EmbeddedIndex:
 
     def _start_building(self) -> None:
         self._drop_building()
-        self._building = GenerationWriter(self._generations.create())
+        self._building = GenerationWriter(self._generations.create(), is_new=True)
 
     def _swap(self) -> None:
         if self._building is None:
             raise IndexLostError
         self._building.commit()
+        self._building.keep()
         self._generations.publish(self._building.path)
         self._serving, self._building = self._building, None
         self._generations.remove_all_but(self._serving.path)
@@ -158,7 +159,7 @@ class _EmbeddedRebuild:
         self._index = index
 
     async def upsert(self, documents: Sequence[Document]) -> None:
-        await self._index.write_building(lambda writer: writer.upsert(documents))
+        await self._index.write_building(lambda writer: writer.fill(documents))
 
     async def finish(self) -> None:
         await self._index.publish_building()

@@ -1,7 +1,9 @@
 """Searching the current generation of the embedded index."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import tantivy
 from tantivy import Query, Searcher
@@ -208,49 +210,54 @@ class _Search:
         return [int(value or 0) for value in values]
 
     def _titles(self, groups: Sequence[Group]) -> dict[int, Found]:
-        keys = {title_key(each.conversation_id): each for each in groups}
-        return {
-            keys[key].conversation_id: self._found(keys[key], document)
-            for key, document in self._load(list(keys)).items()
-        }
+        by_id = {each.conversation_id: each for each in groups}
+        stored = self._stored([title_key(each) for each in by_id])
+        return {each.conversation_id: self._found(by_id, each) for each in stored}
 
     def _messages(self, groups: Sequence[Group]) -> dict[int, Found]:
-        keys = {message_key(each.best.message_id or TITLE): each for each in groups if each.best}
-        found = {
-            keys[key].conversation_id: self._found(keys[key], document)
-            for key, document in self._load(list(keys)).items()
-        }
-        for each in groups:
-            if each.best is None and (opening := self._opening(each.conversation_id)):
-                found[each.conversation_id] = self._found(each, opening)
-        return found
+        by_id = {each.conversation_id: each for each in groups}
+        best = [message_key(each.best.message_id or TITLE) for each in groups if each.best]
+        openings = [self._opening(each.conversation_id) for each in groups if not each.best]
+        stored = [*self._stored(best), *chain.from_iterable(openings)]
+        return {each.conversation_id: self._found(by_id, each) for each in stored}
 
-    def _load(self, keys: Sequence[str]) -> dict[str, tantivy.Document]:
-        if not keys:
-            return {}
+    def _stored(self, keys: Sequence[str]) -> "list[_Stored]":
         query = with_keys(self._query.user_id, keys)
-        return {document["key"][0]: document for document in self._documents(query, len(keys))}
+        hits = self._searcher.search(query, len(keys), count=False).hits if keys else []
+        return self._read([address for _, address in hits])
 
-    def _opening(self, conversation_id: int) -> tantivy.Document | None:
+    def _opening(self, conversation_id: int) -> "list[_Stored]":
+        """The conversation's first message, if it has any."""
         query = messages_of(self._query.user_id, conversation_id)
         hits = self._searcher.search(
             query, 1, count=False, order_by_field="message_id", order=tantivy.Order.Asc
         ).hits
-        return self._searcher.doc(hits[0][1]) if hits else None
+        return self._read([address for _, address in hits])
 
-    def _documents(self, query: Query, limit: int) -> list[tantivy.Document]:
-        hits = self._searcher.search(query, limit, count=False).hits
-        return [self._searcher.doc(address) for _, address in hits]
-
-    def _found(self, group: Group, document: tantivy.Document) -> Found:
-        text = bytes(document["text"][0]).decode()
-        parsed = self._chosen(group.tolerant)
-        return Found(
-            text=text,
-            spans=find_matches(parsed, text, tolerant=group.tolerant),
-            created_at=int(document["created_at"][0]),
-            message_id=int(document["message_id"][0]) or None,
+    def _read(self, addresses: Sequence[tantivy.DocAddress]) -> "list[_Stored]":
+        columns = zip(
+            self._values("conversation_id", addresses),
+            self._values("message_id", addresses),
+            self._values("created_at", addresses),
+            map(self._text, addresses),
+            strict=True,
         )
+        return [_Stored(*stored) for stored in columns]
+
+    def _text(self, address: tantivy.DocAddress) -> str:
+        return bytes(self._searcher.doc(address)["text"][0]).decode()
+
+    def _found(self, groups: Mapping[int, Group], stored: "_Stored") -> Found:
+        tolerant = groups[stored.conversation_id].tolerant
+        spans = find_matches(self._chosen(tolerant), stored.text, tolerant=tolerant)
+        return Found(stored.text, spans, stored.created_at, stored.message_id or None)
+
+
+class _Stored(NamedTuple):
+    conversation_id: int
+    message_id: int
+    created_at: int
+    text: str
 
 
 def _candidate(

@@ -4,13 +4,12 @@ import tantivy
 
 from webox_search.index.base import Document
 from webox_search.index.plain import plain_text
-from webox_search.index.stems import forms
-from webox_search.index.words import words
+from webox_search.index.stems import words_and_forms
 
 SCHEMA_VERSION = 2
 """To be raised with every change of the fields, or of how text becomes words.
 
-1: as it began. 2: `forms`, and names as they are written, for facets.
+1: as it began. 2: `forms`, and names as they are written, for facets; only texts are stored.
 
 An index of an older version is searched and written to until the new one is built: new fields
 come last, so that those before keep their numbers.
@@ -22,12 +21,14 @@ TITLE = 0
 
 def make_schema(version: int) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
+    # Only texts are read from what is stored; numbers from columns.
+    is_stored = version == 1
     for name in ("key", "role", "provider", "folder", "tag"):
         builder.add_text_field(
-            name, stored=name == "key", tokenizer_name="raw", index_option="basic"
+            name, stored=is_stored and name == "key", tokenizer_name="raw", index_option="basic"
         )
     for name in ("user_id", "conversation_id", "message_id", "created_at"):
-        builder.add_integer_field(name, stored=True, indexed=True, fast=True)
+        builder.add_integer_field(name, stored=is_stored, indexed=True, fast=True)
     for name in ("is_favorite", "archived"):
         builder.add_boolean_field(name, indexed=True, fast=version > 1)
     # The words are ours, folded and joined by spaces: the engine's own analyzers fold Latin only.
@@ -46,16 +47,17 @@ SCHEMA = make_schema(SCHEMA_VERSION)
 def to_tantivy(document: Document, version: int) -> tantivy.Document:
     is_title = document.message_id is None
     text = document.text if is_title else plain_text(document.text)
+    words, forms = words_and_forms(text)
     made = tantivy.Document()
     made.add_text("key", document.key)
     made.add_integer("user_id", document.user_id)
     made.add_integer("conversation_id", document.conversation_id)
     made.add_integer("message_id", document.message_id or TITLE)
     made.add_integer("created_at", int(document.created_at.timestamp()))
-    made.add_text("words", " ".join(words(text)))
+    made.add_text("words", " ".join(words))
     made.add_bytes("text", text.encode())
     if version > 1:
-        made.add_text("forms", " ".join(forms(text)))
+        made.add_text("forms", " ".join(forms))
     if is_title:
         made.add_boolean("is_favorite", document.is_favorite)
         made.add_boolean("archived", document.archived)

@@ -44,9 +44,9 @@ class Term:
         return self.written is not None and not self.quoted and self.words[0].isascii()
 
     @property
-    def forms(self) -> frozenset[str]:
+    def forms(self) -> tuple[str, ...]:
         """The other forms."""
-        return stems(self.written) if self.has_forms and self.written else frozenset()
+        return stems(self.written) if self.has_forms and self.written else ()
 
 
 @dataclass(frozen=True, slots=True)

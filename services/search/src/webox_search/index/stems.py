@@ -6,15 +6,15 @@ Nobody says which language a text is in, so that each word has the stems of both
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from typing import NamedTuple
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-from webox_search.index.words import fold, written_words
+from webox_search.index.words import LONGEST_WORD, fold, is_simple, words, written_words
 
 _SHORTEST, _LONGEST = 4, 30
-_REMEMBERED = 30_000
-"""Distinct words whose stems are kept: most of what is written is written with fewer."""
+_REMEMBERED = 100_000
+"""Distinct words that are kept, 300 bytes each: most of what is written is written with fewer."""
 
 _HUMP = re.compile("[a-z][A-Z]")
 _IDENTIFIER = re.compile("[A-Za-z0-9]+")
@@ -29,34 +29,27 @@ def _stemmer(language: str) -> TextAnalyzer:
 _FRENCH, _ENGLISH = _stemmer("french"), _stemmer("english")
 
 
-@lru_cache(_REMEMBERED)
-def stems(written: str) -> frozenset[str]:
-    """The stems of a word in lower case, folded; without the word itself, and none of numbers.
+def words_and_forms(text: str) -> tuple[list[str], set[str]]:
+    """The words of a text, and by what else it is found.
 
-    The French one depends on accents, which not everybody types: it is made with and without.
+    That is nothing that is itself a word of it.
     """
-    word = fold(written)
-    if not (_SHORTEST <= len(word) <= _LONGEST and word.isascii() and word.isalpha()):
-        return frozenset()
-    found = {_stem(_FRENCH, form) for form in _french_forms(written, word)}
-    found.add(_stem(_ENGLISH, word))
-    return frozenset(found - {word, ""})
-
-
-def forms(text: str) -> set[str]:
-    """By what else the words of a text are found, and by nothing that is itself a word of it."""
     written = written_words(text)
-    found: set[str] = set(parts_of_identifiers(text))
-    for word in written:
-        if len(word) <= _LONGEST:
-            found |= stems(word)
-    return found.difference(written)
+    known = [_KNOWN[word] for word in written]
+    found = [each.word for each in known] if is_simple(text) else words(text)
+    forms = set[str]().union(*[each.stems for each in known], parts_of_identifiers(text))
+    return found, forms.difference(found)
+
+
+def stems(written: str) -> tuple[str, ...]:
+    """The stems of a word in lower case, folded; without the word itself, and none of numbers."""
+    return _KNOWN[written].stems
 
 
 def forms_of_word(word: str) -> set[str]:
     """Those of one word, as it stands in a text."""
-    composed = unicodedata.normalize("NFC", word[: _LONGEST + 1])
-    return {*stems(composed.casefold()), *parts_of_identifiers(word)}
+    composed = unicodedata.normalize("NFC", word)
+    return {*stems(composed.casefold()), *parts_of_identifiers(composed)}
 
 
 def parts_of_identifiers(text: str) -> Iterator[str]:
@@ -79,3 +72,33 @@ def _french_forms(written: str, word: str) -> Iterator[str]:
 def _stem(stemmer: TextAnalyzer, word: str) -> str:
     (stem,) = stemmer.analyze(word)
     return fold(stem)
+
+
+def _stems(written: str, word: str) -> tuple[str, ...]:
+    """The French one depends on accents, which not everybody types: with and without."""
+    if not (_SHORTEST <= len(word) <= _LONGEST and word.isascii() and word.isalpha()):
+        return ()
+    found = {_stem(_FRENCH, form) for form in _french_forms(written, word)}
+    found.add(_stem(_ENGLISH, word))
+    return tuple(found - {word, ""})
+
+
+class _Known(NamedTuple):
+    word: str
+    stems: tuple[str, ...]
+
+
+class _Remembered(dict[str, _Known]):
+    """Of a written word what it folds to, and its stems: each is made once."""
+
+    def __missing__(self, written: str) -> _Known:
+        word = fold(written)[:LONGEST_WORD]
+        known = _Known(word, _stems(written, word))
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        if len(written) <= LONGEST_WORD:
+            self[written] = known
+        return known
+
+
+_KNOWN = _Remembered()
