@@ -83,10 +83,9 @@ def _message_filters(filters: Filters) -> Iterable[Query]:
         )
 
 
-def tier_and_score(parsed: ParsedQuery, score: float) -> tuple[bool, float]:
-    """Whether every word is there as typed, no other form of it; and the score without that."""
-    full = _AS_TYPED * sum(term.has_forms for term in parsed.wanted)
-    return (True, score - full) if score >= full else (False, score)
+def full_score(parsed: ParsedQuery) -> float:
+    """What a document's score has over its rank if every word is there as typed; else less."""
+    return _AS_TYPED * sum(term.has_forms for term in parsed.wanted)
 
 
 def _wanted(term: Term, forgiving: dict[str, int]) -> Query:

@@ -22,14 +22,14 @@ from webox_search.index.embedded_facets import count_conversations, count_facets
 from webox_search.index.embedded_queries import (
     all_after,
     conversations_matching,
+    full_score,
     matching,
     messages_of,
-    tier_and_score,
     with_keys,
 )
 from webox_search.index.embedded_schema import TITLE
 from webox_search.index.generations import Generations, commit_of, version_of
-from webox_search.index.highlights import find_matches
+from webox_search.index.highlights import Matcher
 from webox_search.index.parsing import ParsedQuery, parse
 from webox_search.index.ranking import (
     CANDIDATES_AT_MOST,
@@ -133,6 +133,10 @@ class _Search:
         self._query = query
         self._parsed = parsed
         self._parsed_tolerant = parsed.tolerant()
+        self._matchers = {
+            tolerant: Matcher(self._chosen(tolerant), tolerant=tolerant)
+            for tolerant in (False, True)
+        }
         self._within = self._conversations()
         self._all = Query.empty_query()
         """What finds every matching document."""
@@ -190,6 +194,7 @@ class _Search:
         # With tolerance everything is found that is without.
         self._all, self._is_cut = query, len(hits) == CANDIDATES_AT_MOST
         addresses = [address for _, address in hits]
+        full = full_score(parsed)
         columns = zip(
             self._values("conversation_id", addresses),
             self._values("message_id", addresses),
@@ -198,20 +203,28 @@ class _Search:
             strict=True,
         )
         return [
-            _candidate(parsed, conversation_id, message_id, created_at, hit[0])
-            for conversation_id, message_id, created_at, hit in columns
+            Candidate(
+                conversation_id,
+                message_id or None,
+                created_at,
+                score - full if score >= full else score,
+                score >= full,
+                address,
+            )
+            for conversation_id, message_id, created_at, (score, address) in columns
         ]
 
     def _chosen(self, tolerant: bool) -> ParsedQuery:
         return self._parsed_tolerant if tolerant else self._parsed
 
-    def _values(self, field: str, addresses: Sequence[tantivy.DocAddress]) -> list[int]:
-        values = self._searcher.fast_field_values(field, list(addresses))
-        return [int(value or 0) for value in values]
+    def _values(self, field: str, addresses: list[tantivy.DocAddress]) -> list[int]:
+        return [int(value or 0) for value in self._searcher.fast_field_values(field, addresses)]
 
     def _titles(self, groups: Sequence[Group]) -> dict[int, Found]:
         by_id = {each.conversation_id: each for each in groups}
-        stored = self._stored([title_key(each) for each in by_id])
+        query = with_keys(self._query.user_id, [title_key(each) for each in by_id])
+        hits = self._searcher.search(query, len(by_id), count=False).hits if by_id else []
+        stored = self._read([address for _, address in hits])
         return {each.conversation_id: self._found(by_id, each) for each in stored}
 
     def _messages(self, groups: Sequence[Group]) -> dict[int, Found]:
@@ -234,7 +247,7 @@ class _Search:
         ).hits
         return self._read([address for _, address in hits])
 
-    def _read(self, addresses: Sequence[tantivy.DocAddress]) -> "list[_Stored]":
+    def _read(self, addresses: list[tantivy.DocAddress]) -> "list[_Stored]":
         columns = zip(
             self._values("conversation_id", addresses),
             self._values("message_id", addresses),
@@ -249,7 +262,7 @@ class _Search:
 
     def _found(self, groups: Mapping[int, Group], stored: "_Stored") -> Found:
         tolerant = groups[stored.conversation_id].tolerant
-        spans = find_matches(self._chosen(tolerant), stored.text, tolerant=tolerant)
+        spans = self._matchers[tolerant].spans(stored.text)
         return Found(stored.text, spans, stored.created_at, stored.message_id or None)
 
 
@@ -258,11 +271,3 @@ class _Stored(NamedTuple):
     message_id: int
     created_at: int
     text: str
-
-
-def _candidate(
-    parsed: ParsedQuery, conversation_id: int, message_id: int, created_at: int, score: float
-) -> Candidate:
-    as_typed, rest = tier_and_score(parsed, score)
-    shown_id = None if message_id == TITLE else message_id
-    return Candidate(conversation_id, shown_id, created_at, rest, as_typed)

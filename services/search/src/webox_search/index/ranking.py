@@ -16,11 +16,11 @@ EXACT_TOTAL_AT_MOST = 1_000
 Worth = tuple[bool, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds.
 
-    `as_typed`: it has every word so, none only in another form.
+    `as_typed`: it has every word so, none only in another form. `place`: where its text is, for
+    engines that know.
     """
 
     conversation_id: int
@@ -28,6 +28,7 @@ class Candidate:
     created_at: int
     score: float
     as_typed: bool = True
+    place: object = None
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ Nobody says which language a text is in, so that each word has the stems of both
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
@@ -46,10 +46,23 @@ def stems(written: str) -> tuple[str, ...]:
     return _KNOWN[written].stems
 
 
-def forms_of_word(word: str) -> set[str]:
-    """Those of one word, as it stands in a text."""
-    composed = unicodedata.normalize("NFC", word)
-    return {*stems(composed.casefold()), *parts_of_identifiers(composed)}
+def word_and_forms(written: str) -> tuple[str, Collection[str]]:
+    """One word as it stands in a text: folded, and by what else it is found."""
+    if _HUMP.search(written):
+        composed = unicodedata.normalize("NFC", written)
+        word, stems_ = _KNOWN[composed.casefold()]
+        return word, {*stems_, *parts_of_identifiers(composed)}
+    return _KNOWN[unicodedata.normalize("NFC", written).casefold()]
+
+
+def aligned_lower(text: str) -> str | None:
+    """A simple text in lower case, if each of its words stands where it stands in the text.
+
+    None also where the case of letters matters, in identifiers.
+    """
+    lower = text.casefold()
+    is_aligned = len(lower) == len(text) and is_simple(text) and not _HUMP.search(text)
+    return lower if is_aligned else None
 
 
 def parts_of_identifiers(text: str) -> Iterator[str]:
