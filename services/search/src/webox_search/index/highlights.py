@@ -1,11 +1,12 @@
 """Where a text matches a query, for engines that do not say it themselves."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from webox_search.index.base import Span
 from webox_search.index.parsing import ParsedQuery, Term
 from webox_search.index.stems import aligned_lower, word_and_forms
-from webox_search.index.words import WORD, Word, words_with_places
+from webox_search.index.words import Word, words_with_places
 
 
 class Matcher:
@@ -14,6 +15,7 @@ class Matcher:
     def __init__(self, query: ParsedQuery, *, tolerant: bool) -> None:
         self._phrases = [term for term in query.wanted if term.is_phrase]
         self._verdicts = _Verdicts(query, tolerant=tolerant)
+        self._candidates = re.compile(rf"\b{self._verdicts.beginning}\w*")
 
     def spans(self, text: str) -> tuple[Span, ...]:
         """The matches in order, in code points of `text`; matches that touch are one."""
@@ -28,8 +30,9 @@ class Matcher:
         return tuple(_joined(sorted(spans)))
 
     def _of_written(self, lower: str) -> Iterator[Span]:
-        verdicts = self._verdicts
-        return (found.span() for found in WORD.finditer(lower) if verdicts[found[0]])
+        # In a simple text words are Python's but for underscores.
+        found_in = self._candidates.finditer(lower.replace("_", " "))
+        return (found.span() for found in found_in if self._verdicts[found[0]])
 
 
 class _Verdicts(dict[str, bool]):
@@ -44,17 +47,21 @@ class _Verdicts(dict[str, bool]):
             form for term in terms if term.has_forms for form in (term.words[0], *term.forms)
         }
         self._forgiving = query.forgiving if tolerant else {}
-        self._first_letters = {word[0] for word in (*self._typed, *self._forms)}
+
+    @property
+    def beginning(self) -> str:
+        """A pattern of how words begin that may match.
+
+        Stems keep the first letter, typos do not; and what is not ASCII may fold to any.
+        """
+        if self._forgiving:
+            return ""
+        letters = sorted({word[0] for word in (*self._typed, *self._forms)})
+        return f"[{''.join(letters)}\x80-\U0010ffff]"
 
     def __missing__(self, written: str) -> bool:
-        self[written] = verdict = self._may_match(written) and self._matches(written)
+        self[written] = verdict = self._matches(written)
         return verdict
-
-    def _may_match(self, written: str) -> bool:
-        """A look at the first letter spares most words the rest: stems keep it, typos do not."""
-        first = written[0]
-        is_plain = first.isascii() and written.islower()
-        return not is_plain or bool(self._forgiving) or first in self._first_letters
 
     def _matches(self, written: str) -> bool:
         word, forms = word_and_forms(written)

@@ -77,7 +77,7 @@ def _simple_characters() -> Iterator[int]:
 
 
 _SPACED = f"0-9A-Za-z{_class_of(_spaced_word_characters())}{_RARE_SCRIPTS}"
-WORD = re.compile(f"[{_UNSPACED}]|[{_SPACED}]+")
+_WORD = re.compile(f"[{_UNSPACED}]|[{_SPACED}]+")
 _ASCII_WORD = re.compile("[0-9a-z]+")
 _RUN = re.compile(f"[{_SPACED}{_UNSPACED}{_JOINERS}]+")
 _DROPPED = re.compile(f"[{_class_of(_optional_marks())}{_JOINERS}]+")
@@ -106,13 +106,13 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The folded words of a text, in order."""
-    pattern = _ASCII_WORD if text.isascii() else WORD
+    pattern = _ASCII_WORD if text.isascii() else _WORD
     return [word[:LONGEST_WORD] for word in pattern.findall(fold(text))]
 
 
 def written_words(text: str) -> list[str]:
     """The words of a text in lower case, with their accents."""
-    return WORD.findall(unicodedata.normalize("NFC", text).casefold())
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
 def is_simple(text: str) -> bool:
@@ -134,7 +134,7 @@ def is_unspaced(word: str) -> bool:
 def _words_of_run(run: str, offset: int) -> Iterator[Word]:
     folded = fold(run)
     sources = None if len(folded) == len(run) else _sources(run)
-    for found in WORD.finditer(folded):
+    for found in _WORD.finditer(folded):
         start, end = found.span()
         if sources is not None:
             start, end = sources[start][0], sources[end - 1][1]
