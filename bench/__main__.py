@@ -16,6 +16,8 @@ BENCHMARKS = (
     "visibility",
     "gateway",
     "conversation_list",
+    "relevance",
+    "search",
     "rebuild",
     "restart",
 )

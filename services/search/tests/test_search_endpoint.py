@@ -13,6 +13,7 @@ from search_support.folders import delete_at_once
 from search_support.waiting import until
 
 from webox_contracts.events import SettingsChanged
+from webox_kit.pagination import encode_cursor
 from webox_kit.testing import Keys
 
 PATH = "/api/chat/search"
@@ -122,6 +123,20 @@ class TestPages:
         assert (await ask("digital", cursor=cursor)).status_code == 400
         assert (await ask("marketing", role="user", cursor=cursor)).status_code == 400
 
+    async def test_a_cursor_of_another_user_or_list(self, ask: Ask, chat: ChatDouble) -> None:
+        for who in (ALICE, BOB):
+            for number in range(2):
+                await chat.start("Sans titre", f"marketing {number}", user_id=who)
+            await results(ask, "marketing", at_least=2, who=who)
+        cursor = (await ask("marketing", who=BOB, limit=1)).json()["next_cursor"]
+        of_a_list = encode_cursor("conversations", {}, ["2025-11-24T14:30:00Z", 1])
+
+        assert (await ask("marketing", who=BOB, cursor=cursor)).status_code == 200
+        for foreign in (cursor, of_a_list):
+            refused = await ask("marketing", cursor=foreign)
+            assert refused.status_code == 400
+            assert refused.json()["errors"][0]["pointer"] == "#/cursor"
+
     @pytest.mark.parametrize("cursor", ["", "x", "e30", "bnVsbA", "W10", "%00", "é" * 10])
     async def test_no_cursor(self, ask: Ask, cursor: str) -> None:
         assert (await ask("marketing", cursor=cursor)).status_code == 400
@@ -166,6 +181,32 @@ class TestFilters:
         assert await total(to="2025-11-24T14:30:00") == 1
 
 
+class TestFacets:
+    async def test_those_asked_for(self, ask: Ask, chat: ChatDouble) -> None:
+        work = await chat.start("Le marketing", "marketing ?", "Le marketing.", "Du marketing !")
+        await chat.start("Sans titre", "marketing", folder="Travail")
+        await chat.start("Sans titre", "autre chose")
+        await chat.change(work, tags=["Stratégie"], is_favorite=True)
+
+        async def facets() -> Any:
+            names = "favorite,tag,folder,provider,role,archived"
+            return (await ask("marketing", facets=names)).json()["facets"]
+
+        assert await until(facets, lambda found: len(found["role"]) == 2 and found["tag"]) == {
+            "folder": [{"value": "Général", "count": 1}, {"value": "Travail", "count": 1}],
+            "tag": [{"value": "Stratégie", "count": 1}],
+            "provider": [{"value": "GPT-4", "count": 1}],
+            "role": [{"value": "user", "count": 2}, {"value": "assistant", "count": 1}],
+            "favorite": [{"value": "false", "count": 1}, {"value": "true", "count": 1}],
+            "archived": [{"value": "false", "count": 2}],
+        }
+        assert set((await ask("marketing", facets="tag,tag")).json()["facets"]) == {"tag"}
+
+    async def test_none_asked_for_and_nothing_found(self, ask: Ask) -> None:
+        assert (await ask("marketing")).json()["facets"] == {}
+        assert (await ask("marketing", facets="tag")).json()["facets"] == {"tag": []}
+
+
 class TestTimeZone:
     @pytest.fixture
     async def total(self, ask: Ask, chat: ChatDouble) -> Ask:
@@ -208,6 +249,14 @@ class TestTimeZone:
         assert body["results"][0]["date"] == "24/11/2025 16:30"
 
 
+ODD = [
+    "x" * 512, "é" * 512, "the", "de la", "et", "and", "?", "...", "¿!…", "🚀", '"', '""', "« »",
+    '"canari', 'canari"', "AND", "OR NOT", "*", "ca*", "user_id:1", "user_id = 2 OR 1", "~", "^2",
+    "[1 TO 2]", "text:canari", "-", "+", "\\", "/.*/", "(", "\x00", "canari\x00", "\ufffd",
+    "a " * 256, '"a" ' * 128, "学" * 512,
+]  # fmt: skip
+
+
 class TestBadRequests:
     @pytest.mark.parametrize("q", ["", " ", "\t\n", "x" * 513, "é" * 513])
     async def test_bad_queries(self, ask: Ask, q: str) -> None:
@@ -222,11 +271,28 @@ class TestBadRequests:
 
         assert response.status_code == 400
 
-    @pytest.mark.parametrize("q", ["x" * 512, "é" * 512, "\x00", "a\x00b", '"', "-", "*", "🚀"])
-    async def test_odd_queries_are_answered(self, ask: Ask, q: str) -> None:
-        response = await ask(q)
+    async def test_odd_queries_are_answered_with_nothing_of_others(
+        self, ask: Ask, chat: ChatDouble
+    ) -> None:
+        secret = "canari AND user_id 1 2 the de la et x"
+        await chat.start(secret, secret, user_id=BOB)
+        await results(ask, "canari", who=BOB)
 
-        assert (response.status_code, response.json()["results"]) == (200, [])
+        for q in ODD:
+            response = await ask(q, facets="folder,role")
+
+            assert response.status_code == 200, q
+            body = response.json()
+            assert (body["results"], body["total"], body["next_cursor"]) == ([], 0, None), q
+            assert body["facets"] == {"folder": [], "role": []}, q
+
+    async def test_operators_and_stop_words_are_words(self, ask: Ask, chat: ChatDouble) -> None:
+        conversation = await chat.start("Sans titre", "Tom and the cat, user_id:1 ~ *")
+        await results(ask, "tom")
+
+        for q in ("the", "AND", "tom AND cat", "user_id:1", "tom*", "~ tom", '"tom and', 'tom "'):
+            body = (await ask(q)).json()
+            assert [each["conversation_id"] for each in body["results"]] == [conversation], q
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -240,11 +306,18 @@ class TestBadRequests:
             ("from", "yesterday"),
             ("to", "2025-13-01"),
             ("to", "2025-11-24T25:00"),
+            ("from", "2025-02-30"),
+            ("from", ""),
+            ("to", "\x00"),
             ("folder", "x" * 101),
             ("tag", "x" * 51),
             ("provider", "x" * 41),
             ("user_id", "2"),
-            ("facets", "folder"),
+            ("facets", ""),
+            ("facets", "user_id"),
+            ("facets", "folder,title"),
+            ("facets", "folder,"),
+            ("facets", "Folder"),
             ("Q", "x"),
         ],
     )
@@ -323,7 +396,7 @@ class TestOpenApi:
         operation = document["paths"][PATH]["get"]
         assert {each["name"] for each in operation["parameters"]} == {
             "q", "folder", "tag", "provider", "role", "favorite", "archived",
-            "from", "to", "limit", "cursor", "skip",
+            "from", "to", "facets", "limit", "cursor", "skip",
         }  # fmt: skip
         assert "422" not in operation["responses"]
         assert re.search("SearchAnswer", str(operation["responses"]["200"]))

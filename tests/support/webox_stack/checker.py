@@ -8,7 +8,7 @@ import psycopg
 import tantivy
 
 from webox_double import answer_text
-from webox_search.index.embedded_queries import SCHEMA_VERSION, TITLE
+from webox_search.index.embedded_schema import OLDEST_VERSION, SCHEMA_VERSION, TITLE
 from webox_search.index.generations import Generations
 from webox_stack.canary import check_logs, check_received
 from webox_stack.databases import Databases
@@ -124,7 +124,8 @@ class Checker:
         live = {row[0] for row in chat.execute(LIVE_IDS, {"user": user.id})}
         query = "SELECT id FROM conversation WHERE user_id = %s"
         titles = {row[0] for row in chat.execute(query, [user.id])}
-        indexed = _indexed(Generations(self._webox.home.index, SCHEMA_VERSION), user.id)
+        generations = Generations(self._webox.home.index, SCHEMA_VERSION, OLDEST_VERSION)
+        indexed = _indexed(generations, user.id)
         messages = [message for _, message in indexed if message != TITLE]
         assert sorted(messages) == sorted(live)
         conversations = [conversation for conversation, message in indexed if message == TITLE]

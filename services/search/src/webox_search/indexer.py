@@ -15,7 +15,6 @@ from webox_kit.errors import UnavailableError
 from webox_kit.logs import get_logger
 from webox_search import repository
 from webox_search.index.base import Document, Rebuild, SearchIndex, message_key
-from webox_search.metrics import FRESHNESS
 from webox_search.source import ChatSource
 
 log = get_logger(__name__)
@@ -201,7 +200,5 @@ class Indexer:
     async def _note_freshness(self, session: Session, changes: Changes) -> None:
         now = clock.now()
         lags = [max(0.0, (now - moment).total_seconds()) for moment in changes.happened_at]
-        for lag in lags:
-            FRESHNESS.observe(lag)
         if lags:
             await repository.note_indexed(session, lag_ms=int(max(lags) * 1000))

@@ -1,15 +1,19 @@
 """Composes search's HTTP app."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from webox_kit.app import create_app as create_service_app
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.runtime import Runtime
 from webox_search import ops
+from webox_search.consumers import STREAMS
 from webox_search.endpoints import router
 from webox_search.index.engines import open_index
+from webox_search.lag import LagWatch
 from webox_search.service import SearchService
 from webox_search.settings import SearchSettings
 
@@ -17,18 +21,24 @@ from webox_search.settings import SearchSettings
 def create_app(settings: SearchSettings) -> FastAPI:
     runtime = Runtime.create("search", settings)
     index = open_index(settings)
+    lag = LagWatch(runtime.redis, runtime.name, STREAMS)
 
     @asynccontextmanager
     async def resources(app: FastAPI) -> AsyncIterator[None]:
         app.state.search = SearchService(index)
-        yield
-        await index.close()
+        app.state.lag = lag
+        watching = asyncio.create_task(lag.run())
+        try:
+            yield
+        finally:
+            await cancel_and_wait(watching)
+            await index.close()
 
     return create_service_app(
         runtime,
         title="Webox search",
         routers=[router],
         resources=resources,
-        ops=ops.sources(runtime, index),
+        ops=ops.sources(runtime, index, lag),
         checks={"index": index.health},
     )

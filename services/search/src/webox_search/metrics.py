@@ -1,9 +1,8 @@
 """Search's own Prometheus metrics."""
 
-from prometheus_client import Histogram
+from prometheus_client import Gauge
 
-FRESHNESS = Histogram(
-    "webox_search_freshness_seconds",
-    "From an event to its being visible in search.",
-    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300),
+LAG = Gauge(
+    "webox_search_lag_seconds",
+    "Age of the oldest event that is not yet searchable; 0 when there is none, NaN if not known.",
 )

@@ -1,16 +1,18 @@
 """What clients of search send and see."""
 
 from datetime import date, datetime, time
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from webox_kit.text import Cleaned
 from webox_kit.times import Moment
+from webox_search.index.base import Facet
 
 QUERY_CHARACTERS = 512
 DEFAULT_LIMIT, MAX_LIMIT = 10, 50
 MAX_SKIP = 10_000
+FACETS: tuple[Facet, ...] = get_args(Facet)
 
 
 def _not_blank(text: str) -> str:
@@ -34,6 +36,13 @@ def _of_day(value: object, moment: time) -> object:
     except ValueError:
         return value
     return datetime.combine(day, moment)
+
+
+def _known_facets(text: str) -> str:
+    for name in text.split(","):
+        if name not in FACETS:
+            raise ValueError(f"there is no facet {name!r}; there are {', '.join(FACETS)}")
+    return text
 
 
 From = Annotated[datetime, BeforeValidator(_beginning_of_day)]
@@ -62,6 +71,11 @@ class SearchParameters(BaseModel):
     )
     created_to: To | None = Field(
         default=None, alias="to", description="A date (all of that day), or a date and time."
+    )
+    facets: Annotated[str, Field(max_length=200), AfterValidator(_known_facets)] | None = Field(
+        default=None,
+        description=f"Which counts to give, with commas between: {', '.join(FACETS)}.",
+        examples=["folder,tag"],
     )
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     cursor: str | None = Field(
@@ -95,10 +109,24 @@ class SearchResult(BaseModel):
     highlights: Highlights
 
 
+class FacetValue(BaseModel):
+    """How many of the conversations found have this value; flags are `true` and `false`."""
+
+    value: str
+    count: int
+
+
 class SearchAnswer(BaseModel):
-    """`total` counts conversations, exactly up to 1,000."""
+    """`total` counts conversations: exactly up to 1,000, and where `total_is_exact`.
+
+    `facets` has those that were asked for, each with at most 100 values, the most frequent first.
+    They count the conversations of `total`, by the folder, tags, favorite and archived of each, by
+    provider and role of its matching messages.
+    """
 
     results: list[SearchResult]
     total: int
+    total_is_exact: bool
+    facets: dict[Facet, list[FacetValue]]
     took_ms: int
     next_cursor: str | None

@@ -5,11 +5,18 @@ from datetime import datetime, tzinfo
 
 from webox_kit.errors import BadRequestError
 from webox_kit.pagination import decode_cursor, encode_cursor, reject_both
-from webox_search.index.base import Filters, Page, Row, SearchIndex, SearchQuery
-from webox_search.schemas import Highlights, SearchAnswer, SearchParameters, SearchResult
+from webox_search.index.base import Facet, Filters, Page, Row, SearchIndex, SearchQuery
+from webox_search.schemas import (
+    FACETS,
+    FacetValue,
+    Highlights,
+    SearchAnswer,
+    SearchParameters,
+    SearchResult,
+)
 
 _SCOPE = "search"
-_PAGING = {"limit", "cursor", "skip"}
+_PAGING = {"limit", "cursor", "skip", "facets"}
 _DATE = "%d/%m/%Y %H:%M"
 
 
@@ -30,6 +37,8 @@ class SearchService:
         return SearchAnswer(
             results=[_result(row, zone) for row in page.rows],
             total=page.total,
+            total_is_exact=page.total_is_exact,
+            facets=_facets(page),
             took_ms=round((time.perf_counter() - started) * 1000),
             next_cursor=_next_cursor(parameters, query, page),
         )
@@ -40,7 +49,9 @@ def _query(user_id: int, parameters: SearchParameters, zone: tzinfo) -> SearchQu
     offset, tolerant = parameters.skip or 0, None
     if parameters.cursor is not None:
         # The first page decided on typos, so that the pages are pages of one list.
-        offset, tolerant = decode_cursor(_SCOPE, _bound(parameters), parameters.cursor, size=2)
+        offset, tolerant = decode_cursor(
+            _SCOPE, _bound(user_id, parameters), parameters.cursor, size=2
+        )
     created_from, created_to = _range(parameters, zone)
     return SearchQuery(
         user_id=user_id,
@@ -58,7 +69,20 @@ def _query(user_id: int, parameters: SearchParameters, zone: tzinfo) -> SearchQu
         offset=offset,
         limit=parameters.limit,
         tolerant=tolerant,
+        facets=_asked(parameters),
     )
+
+
+def _asked(parameters: SearchParameters) -> tuple[Facet, ...]:
+    asked = parameters.facets.split(",") if parameters.facets else []
+    return tuple(facet for facet in FACETS if facet in asked)
+
+
+def _facets(page: Page) -> dict[Facet, list[FacetValue]]:
+    return {
+        facet: [FacetValue(value=value, count=count) for value, count in counts]
+        for facet, counts in page.facets.items()
+    }
 
 
 def _range(parameters: SearchParameters, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
@@ -77,12 +101,12 @@ def _next_cursor(parameters: SearchParameters, query: SearchQuery, page: Page) -
     shown = query.offset + len(page.rows)
     if not page.rows or shown >= page.total:
         return None
-    return encode_cursor(_SCOPE, _bound(parameters), [shown, page.tolerant])
+    return encode_cursor(_SCOPE, _bound(query.user_id, parameters), [shown, page.tolerant])
 
 
-def _bound(parameters: SearchParameters) -> dict[str, object]:
-    """What a cursor belongs to: the same search."""
-    return parameters.model_dump(exclude=_PAGING)
+def _bound(user_id: int, parameters: SearchParameters) -> dict[str, object]:
+    """What a cursor belongs to: the same search of the same user."""
+    return {**parameters.model_dump(exclude=_PAGING), "user_id": user_id}
 
 
 def _result(row: Row, zone: tzinfo) -> SearchResult:

@@ -26,3 +26,11 @@ async def library(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     await rebuild.finish()
     yield Library(index)
     await index.close()
+
+
+@pytest.fixture
+async def embedded(library: Library) -> Library:
+    """A library on the embedded engine, for what Meilisearch has not."""
+    if not isinstance(library.index, EmbeddedIndex):
+        pytest.skip("Meilisearch has not got this")
+    return library

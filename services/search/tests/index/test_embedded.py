@@ -11,7 +11,7 @@ from webox_kit.testing import eventually
 from webox_search.errors import IndexLostError, IndexUnavailableError
 from webox_search.index.base import SearchQuery
 from webox_search.index.embedded import EmbeddedIndex
-from webox_search.index.embedded_queries import SCHEMA
+from webox_search.index.embedded_schema import SCHEMA
 from webox_search.index.embedded_writer import GenerationWriter
 
 

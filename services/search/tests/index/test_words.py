@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from webox_search.index.highlights import typos_between
 from webox_search.index.parsing import Term, parse, typos_allowed
 from webox_search.index.plain import plain_text
+from webox_search.index.stems import words_and_forms
 from webox_search.index.words import LONGEST_WORD, fold, words, words_with_places
 
 LETTERS = "aeéÉçœŒﬁßİ ıñяёЙωςאבשםمرحカガｶﾞ機한हिन्दी0\uff19_-.'\u200d\u0301🚀\n"
@@ -54,6 +55,16 @@ class TestWords:
 
         assert [word.text for word in found] == words(composed)
         assert all(0 <= word.start < word.end <= len(composed) for word in found)
+
+    @given(st.text(max_size=60) | st.text(alphabet=LETTERS, max_size=60))
+    def test_with_and_without_forms_are_the_same(self, text: str) -> None:
+        assert words_and_forms(text)[0] == words(text)
+
+    @pytest.mark.parametrize("plane", range(0, 0x3000, 0x400))
+    def test_nor_does_it_depend_on_the_characters_beside(self, plane: int) -> None:
+        for code in range(plane, plane + 0x400):
+            text = f"a{chr(code)}b {chr(code)} {chr(code)}{chr(code)}"
+            assert words_and_forms(text)[0] == words(text), hex(code)
 
     @given(st.text(max_size=60))
     def test_any_text_can_be_read(self, text: str) -> None:

@@ -3,13 +3,17 @@
 No score, filter string, task id or query syntax of an engine passes through here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 Kind = Literal["title", "message"]
 Role = Literal["user", "assistant"]
+Facet = Literal["folder", "tag", "provider", "role", "favorite", "archived"]
+FacetCounts = Mapping[Facet, Sequence[tuple[str, int]]]
+"""For each facet that was asked for its values, as written, and how many conversations have each:
+the most frequent first, at most 100."""
 Span = tuple[int, int]
 """Start and end of a highlight, in code points, the end exclusive."""
 
@@ -93,6 +97,7 @@ class SearchQuery:
     offset: int = 0
     limit: int = 10
     tolerant: bool | None = None
+    facets: tuple[Facet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +120,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`total` counts conversations and is exact up to 1,000; `tolerant` says what was decided."""
+    """`total` counts conversations; exact up to 1,000, and over that where `total_is_exact`.
+
+    `tolerant` says what was decided. `facets` count the conversations of `total`: by the folder,
+    tags, favorite and archived of each, by provider and role of its matching messages.
+    """
 
     rows: tuple[Row, ...]
     total: int
     tolerant: bool
+    total_is_exact: bool = True
+    facets: FacetCounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,9 @@ class Rebuild(Protocol):
     Changes made to the `SearchIndex` meanwhile reach it too.
     """
 
-    async def upsert(self, documents: Sequence[Document]) -> None: ...
+    async def upsert(self, documents: Sequence[Document]) -> None:
+        """Add documents, each once; what changed meanwhile is replaced all the same."""
+        ...
 
     async def finish(self) -> None:
         """Commit it and swap it in; the old index is removed."""

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from webox_search.errors import IndexLostError, IndexUnavailableError
 from webox_search.index.base import Document, Health, Kind, Page, Rebuild, SearchQuery
-from webox_search.index.embedded_queries import SCHEMA_VERSION
 from webox_search.index.embedded_reader import EmbeddedReader
+from webox_search.index.embedded_schema import OLDEST_VERSION, SCHEMA_VERSION
 from webox_search.index.embedded_writer import GenerationWriter
 from webox_search.index.generations import Generations, size_of
 
@@ -26,15 +26,15 @@ _PANIC = "PanicException"
 class EmbeddedIndex:
     """A `SearchIndex` in a folder. Its work is done in threads: the engine lets go of the GIL."""
 
-    def __init__(self, folder: Path) -> None:
-        self._generations = Generations(folder, SCHEMA_VERSION)
+    def __init__(self, folder: Path, version: int = SCHEMA_VERSION) -> None:
+        self._generations = Generations(folder, version, OLDEST_VERSION)
         self._reader = EmbeddedReader(self._generations)
         self._lock = threading.Lock()
         self._serving: GenerationWriter | None = None
         self._building: GenerationWriter | None = None
 
     async def ensure(self) -> bool:
-        return await self._locked(self._open)
+        return await self._locked(self._open_newest)
 
     async def upsert(self, documents: Sequence[Document]) -> None:
         await self._write(lambda writer: writer.upsert(documents))
@@ -113,22 +113,26 @@ class EmbeddedIndex:
             self._serving = self._building = None
             raise
 
-    def _open(self) -> bool:
+    def _open_newest(self) -> bool:
+        self._open()
+        return self._serving is not None and self._generations.is_newest(self._serving.path)
+
+    def _open(self) -> None:
         current = self._generations.current()
         if self._serving is not None and self._serving.path != current:
             self._serving = None
         if self._serving is None and current is not None:
             self._serving = GenerationWriter(current)
-        return self._serving is not None
 
     def _start_building(self) -> None:
         self._drop_building()
-        self._building = GenerationWriter(self._generations.create())
+        self._building = GenerationWriter(self._generations.create(), is_new=True)
 
     def _swap(self) -> None:
         if self._building is None:
             raise IndexLostError
         self._building.commit()
+        self._building.keep()
         self._generations.publish(self._building.path)
         self._serving, self._building = self._building, None
         self._generations.remove_all_but(self._serving.path)
@@ -155,7 +159,7 @@ class _EmbeddedRebuild:
         self._index = index
 
     async def upsert(self, documents: Sequence[Document]) -> None:
-        await self._index.write_building(lambda writer: writer.upsert(documents))
+        await self._index.write_building(lambda writer: writer.fill(documents))
 
     async def finish(self) -> None:
         await self._index.publish_building()

@@ -1,69 +1,17 @@
-"""Our documents and queries in tantivy's terms."""
+"""Our queries in tantivy's terms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-import tantivy
 from tantivy import FieldType, Occur, Query
 
-from webox_search.index.base import Document, Filters, Kind, SearchQuery
+from webox_search.index.base import Filters, Kind, SearchQuery
+from webox_search.index.embedded_schema import SCHEMA, TITLE, folded_name
 from webox_search.index.parsing import ParsedQuery, Term
-from webox_search.index.plain import plain_text
-from webox_search.index.words import words
 
-SCHEMA_VERSION = 1
-"""To be raised with every change of the fields, or of how text becomes words."""
-TITLE = 0
-"""The message id of a title."""
-
-_EXACT, _PREFIX, _MISSPELT = 3.0, 1.0, 0.3
-
-
-def make_schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    for name in ("key", "role", "provider", "folder", "tag"):
-        builder.add_text_field(
-            name, stored=name == "key", tokenizer_name="raw", index_option="basic"
-        )
-    for name in ("user_id", "conversation_id", "message_id", "created_at"):
-        builder.add_integer_field(name, stored=True, indexed=True, fast=True)
-    for name in ("is_favorite", "archived"):
-        builder.add_boolean_field(name, indexed=True)
-    # The words are ours, folded and joined by spaces: the engine's own analyzers fold Latin only.
-    builder.add_text_field("words", tokenizer_name="whitespace")
-    builder.add_bytes_field("text", stored=True)
-    return builder.build()
-
-
-SCHEMA = make_schema()
-
-
-def to_tantivy(document: Document) -> tantivy.Document:
-    is_title = document.message_id is None
-    text = document.text if is_title else plain_text(document.text)
-    made = tantivy.Document()
-    made.add_text("key", document.key)
-    made.add_integer("user_id", document.user_id)
-    made.add_integer("conversation_id", document.conversation_id)
-    made.add_integer("message_id", document.message_id or TITLE)
-    made.add_integer("created_at", int(document.created_at.timestamp()))
-    made.add_text("words", " ".join(words(text)))
-    made.add_bytes("text", text.encode())
-    if is_title:
-        _add_conversation(made, document)
-    for name, value in (("role", document.role), ("provider", document.provider)):
-        if value is not None:
-            made.add_text(name, _name(value))
-    return made
-
-
-def _add_conversation(made: tantivy.Document, document: Document) -> None:
-    if document.folder is not None:
-        made.add_text("folder", _name(document.folder))
-    for tag in document.tags:
-        made.add_text("tag", _name(tag))
-    made.add_boolean("is_favorite", document.is_favorite)
-    made.add_boolean("archived", document.archived)
+_EXACT, _MISSPELT = 3.0, 0.3
+_AS_TYPED = 10_000.0
+"""What a word that is there as typed, or begins so, adds to the score: over any other score."""
 
 
 def matching(
@@ -89,11 +37,20 @@ def conversations_matching(user_id: int, filters: Filters) -> Query:
     must = [_term("user_id", user_id), _term("message_id", TITLE)]
     for name, value in (("folder", filters.folder), ("tag", filters.tag)):
         if value is not None:
-            must.append(_term(name, _name(value)))
+            must.append(_term(name, folded_name(value)))
     for name, flag in (("is_favorite", filters.favorite), ("archived", filters.archived)):
         if flag is not None:
             must.append(_term(name, flag))
     return _boolean(must)
+
+
+def titles_of(user_id: int, conversations: Sequence[int]) -> Query:
+    chosen = Query.term_set_query(SCHEMA, "conversation_id", conversations)
+    return _boolean([_term("user_id", user_id), _term("message_id", TITLE), chosen])
+
+
+def only_messages(query: Query) -> Query:
+    return _boolean([query], [_term("message_id", TITLE)])
 
 
 def all_after(kind: Kind, after: int) -> Query:
@@ -115,7 +72,7 @@ def messages_of(user_id: int, conversation_id: int) -> Query:
 def _message_filters(filters: Filters) -> Iterable[Query]:
     for name, value in (("role", filters.role), ("provider", filters.provider)):
         if value is not None:
-            yield _term(name, _name(value))
+            yield _term(name, folded_name(value))
     if filters.created_from is not None or filters.created_to is not None:
         yield Query.range_query(
             SCHEMA,
@@ -126,18 +83,38 @@ def _message_filters(filters: Filters) -> Iterable[Query]:
         )
 
 
+def full_score(parsed: ParsedQuery) -> float:
+    """What a document's score has over its rank if every word is there as typed; else less."""
+    return _AS_TYPED * sum(term.has_forms for term in parsed.wanted)
+
+
 def _wanted(term: Term, forgiving: dict[str, int]) -> Query:
     if term.is_phrase:
         return Query.boost_query(_phrase(term), _EXACT)
     word = term.words[0]
-    ways = [Query.boost_query(_term("words", word), _EXACT)]
-    if term.prefix:
-        ways.append(Query.const_score_query(_beginning(word), _PREFIX))
+    typed = _beginning(word) if term.prefix else _term("words", word)
+    ways = [
+        Query.boost_query(_term("words", word), _EXACT),
+        Query.const_score_query(typed, _AS_TYPED if term.has_forms else 0.0),
+    ]
+    if term.has_forms:
+        ways.append(_unscored(_any(_forms(term))))
     if word in forgiving and not term.quoted:
         near = Query.fuzzy_term_query(
             SCHEMA, "words", word, distance=forgiving[word], prefix=term.prefix
         )
         ways.append(Query.const_score_query(near, _MISSPELT))
+    return _any(ways)
+
+
+def _forms(term: Term) -> Iterator[Query]:
+    """The word is a form of one of the text, the text has a form of it, or both share one."""
+    word, found = term.words[0], sorted(term.forms)
+    yield from (_term("words", form) for form in found)
+    yield from (_term("forms", form) for form in (word, *found))
+
+
+def _any(ways: Iterable[Query]) -> Query:
     return Query.boolean_query([(Occur.Should, way) for way in ways])
 
 
@@ -174,11 +151,6 @@ def _boolean(must: Sequence[Query], must_not: Sequence[Query] = ()) -> Query:
 
 def _unscored(query: Query) -> Query:
     return Query.const_score_query(query, 0.0)
-
-
-def _name(value: str) -> str:
-    """Names are compared without regard to case, by every engine."""
-    return value.casefold()
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -1,29 +1,49 @@
 """Searching the current generation of the embedded index."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import tantivy
 from tantivy import Query, Searcher
 
 from webox_search.errors import IndexUnavailableError
 from webox_search.index import ranking
-from webox_search.index.base import Kind, Page, SearchQuery, message_key, title_key
+from webox_search.index.base import (
+    FacetCounts,
+    Kind,
+    Page,
+    SearchQuery,
+    message_key,
+    title_key,
+)
+from webox_search.index.embedded_facets import count_conversations, count_facets
 from webox_search.index.embedded_queries import (
-    TITLE,
     all_after,
     conversations_matching,
+    full_score,
     matching,
     messages_of,
     with_keys,
 )
-from webox_search.index.generations import Generations, commit_of
-from webox_search.index.highlights import find_matches
+from webox_search.index.embedded_schema import TITLE
+from webox_search.index.generations import Generations, commit_of, version_of
+from webox_search.index.highlights import Matcher
 from webox_search.index.parsing import ParsedQuery, parse
-from webox_search.index.ranking import CANDIDATES_AT_MOST, Candidate, Found, Group
+from webox_search.index.ranking import (
+    CANDIDATES_AT_MOST,
+    EXACT_TOTAL_AT_MOST,
+    Candidate,
+    Found,
+    Group,
+    Total,
+)
 
 _FILTERED_CONVERSATIONS_AT_MOST = 100_000
 _IDS_A_PAGE = 50_000
+_WITHOUT_FORMS = 1
+"""The schema version that knows of no other forms of a word, and of no names as written."""
 
 
 class EmbeddedReader:
@@ -35,21 +55,26 @@ class EmbeddedReader:
         self._index: tantivy.Index | None = None
         self._generation: object = None
         self._commit: object = None
+        self._version = 0
 
     def search(self, query: SearchQuery) -> Page:
         parsed = parse(query.text)
-        searcher = self._searcher()
+        searcher, version = self._snapshot()
         if searcher is None or not parsed.wanted:
-            return ranking.nothing()
+            return ranking.nothing(query.facets)
+        if version == _WITHOUT_FORMS:
+            if query.facets:
+                raise IndexUnavailableError("The search index is being built anew.")
+            parsed = parsed.without_forms()
         return _Search(searcher, query, parsed).page()
 
     def count(self) -> int:
-        searcher = self._searcher()
+        searcher, _ = self._snapshot()
         return searcher.num_docs if searcher else 0
 
     def ids(self, kind: Kind) -> set[int]:
         """Page by page: the engine gathers the best of a query in memory."""
-        searcher, found, after = self._searcher(), set[int](), 0
+        searcher, found, after = self._snapshot()[0], set[int](), 0
         field = "conversation_id" if kind == "title" else "message_id"
         while searcher is not None:
             hits = searcher.search(
@@ -66,16 +91,16 @@ class EmbeddedReader:
             found.update(int(each or 0) for each in page)
         return found
 
-    def _searcher(self) -> Searcher | None:
-        """A snapshot of the last commit; None while there never was an index."""
+    def _snapshot(self) -> tuple[Searcher | None, int]:
+        """The last commit, and its schema's version; None while there never was an index."""
         with self._lock:
             generation = self._generations.version_of_pointer
             if generation is None and self._generation is None:
-                return None
+                return None, 0
             if generation != self._generation or self._index is None:
                 self._open(generation)
             self._follow()
-            return self._index.searcher() if self._index else None
+            return self._index.searcher() if self._index else None, self._version
 
     def _open(self, generation: object) -> None:
         self._index = None
@@ -86,6 +111,7 @@ class EmbeddedReader:
         # The engine's own watching lags by half a second.
         self._index.config_reader("manual")
         self._generation = generation
+        self._version = version_of(path)
         self._commit = None
 
     def _follow(self) -> None:
@@ -107,13 +133,41 @@ class _Search:
         self._query = query
         self._parsed = parsed
         self._parsed_tolerant = parsed.tolerant()
+        self._matchers = {
+            tolerant: Matcher(self._chosen(tolerant), tolerant=tolerant)
+            for tolerant in (False, True)
+        }
         self._within = self._conversations()
+        self._all = Query.empty_query()
+        """What finds every matching document."""
+        self._is_cut = False
 
     def page(self) -> Page:
         groups, tolerant = self._groups()
         shown = ranking.shown(groups, self._query)
         titles, messages = self._titles(shown), self._messages(shown)
-        return ranking.page_of(shown, titles, messages, total=len(groups), tolerant=tolerant)
+        return ranking.page_of(
+            shown,
+            titles,
+            messages,
+            total=self._total(groups),
+            tolerant=tolerant,
+            facets=self._facets(groups),
+        )
+
+    def _total(self, groups: Sequence[Group]) -> Total:
+        if not self._is_cut:
+            return Total(len(groups), is_exact=True)
+        count = count_conversations(self._searcher, self._all, EXACT_TOTAL_AT_MOST + 1)
+        return Total(max(count, len(groups)), is_exact=count <= EXACT_TOTAL_AT_MOST)
+
+    def _facets(self, groups: Sequence[Group]) -> FacetCounts:
+        if not self._query.facets:
+            return {}
+        found = [each.conversation_id for each in groups]
+        return count_facets(
+            self._searcher, self._query.facets, self._all, self._query.user_id, found
+        )
 
     def _conversations(self) -> list[int] | None:
         """The conversations that the filters on conversations allow; None is all."""
@@ -134,9 +188,13 @@ class _Search:
         return ranking.merge(exact, more), wanted
 
     def _candidates(self, *, tolerant: bool) -> list[Candidate]:
-        query = matching(self._chosen(tolerant), self._query, self._within, tolerant=tolerant)
+        parsed = self._chosen(tolerant)
+        query = matching(parsed, self._query, self._within, tolerant=tolerant)
         hits = self._searcher.search(query, CANDIDATES_AT_MOST, count=False).hits
+        # With tolerance everything is found that is without.
+        self._all, self._is_cut = query, len(hits) == CANDIDATES_AT_MOST
         addresses = [address for _, address in hits]
+        full = full_score(parsed)
         columns = zip(
             self._values("conversation_id", addresses),
             self._values("message_id", addresses),
@@ -146,59 +204,70 @@ class _Search:
         )
         return [
             Candidate(
-                conversation_id, None if message_id == TITLE else message_id, created_at, hit[0]
+                conversation_id,
+                message_id or None,
+                created_at,
+                score - full if score >= full else score,
+                score >= full,
+                address,
             )
-            for conversation_id, message_id, created_at, hit in columns
+            for conversation_id, message_id, created_at, (score, address) in columns
         ]
 
     def _chosen(self, tolerant: bool) -> ParsedQuery:
         return self._parsed_tolerant if tolerant else self._parsed
 
-    def _values(self, field: str, addresses: Sequence[tantivy.DocAddress]) -> list[int]:
-        values = self._searcher.fast_field_values(field, list(addresses))
-        return [int(value or 0) for value in values]
+    def _values(self, field: str, addresses: list[tantivy.DocAddress]) -> list[int]:
+        return [int(value or 0) for value in self._searcher.fast_field_values(field, addresses)]
 
     def _titles(self, groups: Sequence[Group]) -> dict[int, Found]:
-        keys = {title_key(each.conversation_id): each for each in groups}
-        return {
-            keys[key].conversation_id: self._found(keys[key], document)
-            for key, document in self._load(list(keys)).items()
-        }
+        by_id = {each.conversation_id: each for each in groups}
+        query = with_keys(self._query.user_id, [title_key(each) for each in by_id])
+        hits = self._searcher.search(query, len(by_id), count=False).hits if by_id else []
+        stored = self._read([address for _, address in hits])
+        return {each.conversation_id: self._found(by_id, each) for each in stored}
 
     def _messages(self, groups: Sequence[Group]) -> dict[int, Found]:
-        keys = {message_key(each.best.message_id or TITLE): each for each in groups if each.best}
-        found = {
-            keys[key].conversation_id: self._found(keys[key], document)
-            for key, document in self._load(list(keys)).items()
-        }
-        for each in groups:
-            if each.best is None and (opening := self._opening(each.conversation_id)):
-                found[each.conversation_id] = self._found(each, opening)
-        return found
+        by_id = {each.conversation_id: each for each in groups}
+        best = [message_key(each.best.message_id or TITLE) for each in groups if each.best]
+        openings = [self._opening(each.conversation_id) for each in groups if not each.best]
+        stored = [*self._stored(best), *chain.from_iterable(openings)]
+        return {each.conversation_id: self._found(by_id, each) for each in stored}
 
-    def _load(self, keys: Sequence[str]) -> dict[str, tantivy.Document]:
-        if not keys:
-            return {}
+    def _stored(self, keys: Sequence[str]) -> "list[_Stored]":
         query = with_keys(self._query.user_id, keys)
-        return {document["key"][0]: document for document in self._documents(query, len(keys))}
+        hits = self._searcher.search(query, len(keys), count=False).hits if keys else []
+        return self._read([address for _, address in hits])
 
-    def _opening(self, conversation_id: int) -> tantivy.Document | None:
+    def _opening(self, conversation_id: int) -> "list[_Stored]":
+        """The conversation's first message, if it has any."""
         query = messages_of(self._query.user_id, conversation_id)
         hits = self._searcher.search(
             query, 1, count=False, order_by_field="message_id", order=tantivy.Order.Asc
         ).hits
-        return self._searcher.doc(hits[0][1]) if hits else None
+        return self._read([address for _, address in hits])
 
-    def _documents(self, query: Query, limit: int) -> list[tantivy.Document]:
-        hits = self._searcher.search(query, limit, count=False).hits
-        return [self._searcher.doc(address) for _, address in hits]
-
-    def _found(self, group: Group, document: tantivy.Document) -> Found:
-        text = bytes(document["text"][0]).decode()
-        parsed = self._chosen(group.tolerant)
-        return Found(
-            text=text,
-            spans=find_matches(parsed, text, tolerant=group.tolerant),
-            created_at=int(document["created_at"][0]),
-            message_id=int(document["message_id"][0]) or None,
+    def _read(self, addresses: list[tantivy.DocAddress]) -> "list[_Stored]":
+        columns = zip(
+            self._values("conversation_id", addresses),
+            self._values("message_id", addresses),
+            self._values("created_at", addresses),
+            map(self._text, addresses),
+            strict=True,
         )
+        return [_Stored(*stored) for stored in columns]
+
+    def _text(self, address: tantivy.DocAddress) -> str:
+        return bytes(self._searcher.doc(address)["text"][0]).decode()
+
+    def _found(self, groups: Mapping[int, Group], stored: "_Stored") -> Found:
+        tolerant = groups[stored.conversation_id].tolerant
+        spans = self._matchers[tolerant].spans(stored.text)
+        return Found(stored.text, spans, stored.created_at, stored.message_id or None)
+
+
+class _Stored(NamedTuple):
+    conversation_id: int
+    message_id: int
+    created_at: int
+    text: str

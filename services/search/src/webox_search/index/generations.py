@@ -15,11 +15,15 @@ _META = "meta.json"
 
 
 class Generations:
-    """The generations of schema `version` in `folder`; those of others are not current."""
+    """The generations in `folder`: of schema `version`, or of older ones from `oldest` on.
 
-    def __init__(self, folder: Path, version: int) -> None:
+    One of another schema is not current.
+    """
+
+    def __init__(self, folder: Path, version: int, oldest: int) -> None:
         self._folder = folder
         self._version = version
+        self._oldest = oldest
 
     @property
     def version_of_pointer(self) -> tuple[int, int] | None:
@@ -38,11 +42,15 @@ class Generations:
             return None
 
     def current(self) -> Path | None:
-        """The current generation, if it is there and of our schema version."""
+        """The current generation, if it is there and of a schema that we know."""
         path = self.pointed()
-        if path is None or not path.name.startswith(f"{self._version}-"):
+        if path is None or not self._oldest <= version_of(path) <= self._version:
             return None
         return path if is_intact(path) else None
+
+    def is_newest(self, path: Path) -> bool:
+        """Whether a generation is of our schema version."""
+        return version_of(path) == self._version
 
     def create(self) -> Path:
         """An empty folder for a new generation."""
@@ -74,6 +82,12 @@ class Generations:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def version_of(path: Path) -> int:
+    """The schema version of a generation; 0 when its name tells of none."""
+    version = path.name.partition("-")[0]
+    return int(version) if version.isdecimal() else 0
 
 
 def is_intact(path: Path) -> bool:

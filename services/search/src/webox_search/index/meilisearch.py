@@ -80,10 +80,10 @@ class MeilisearchIndex:
     async def search(self, query: SearchQuery) -> Page:
         parsed = parse(query.text)
         if not parsed.wanted:
-            return nothing()
+            return nothing(query.facets)
         return await self._run(
             lambda client: MeilisearchSearch(client, self._serving, query, parsed).page(),
-            if_missing=nothing(),
+            if_missing=nothing(query.facets),
         )
 
     async def ids(self, kind: Kind) -> set[int]:

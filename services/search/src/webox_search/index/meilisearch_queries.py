@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from webox_search.index.base import Document, Filters, Span
+from webox_search.index.base import Document, Facet, Filters, Span
+from webox_search.index.facets import Holding, flag
 from webox_search.index.parsing import ParsedQuery, Term
 from webox_search.index.plain import MARK_END, MARK_START, plain_text
 from webox_search.index.ranking import CANDIDATES_AT_MOST, Candidate, Found
@@ -51,6 +52,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 _PLACES = ["conversation_id", "message_id", "created_at"]
+_NAMES = ["names", "role", "is_favorite", "archived"]
 _SCORE_STEPS = 100
 
 
@@ -69,6 +71,12 @@ def to_meilisearch(document: Document) -> dict[str, Any]:
         "tags": [_name(tag) for tag in document.tags],
         "is_favorite": document.is_favorite if is_title else None,
         "archived": document.archived if is_title else None,
+        # As they are written, for facets.
+        "names": {
+            "folder": document.folder,
+            "tags": list(document.tags),
+            "provider": document.provider,
+        },
     }
 
 
@@ -79,12 +87,14 @@ def query_text(parsed: ParsedQuery) -> str:
     return " ".join([*unwanted, *wanted])
 
 
-def candidates_search(parsed: ParsedQuery, filters: Sequence[str]) -> dict[str, Any]:
+def candidates_search(
+    parsed: ParsedQuery, filters: Sequence[str], *, with_names: bool
+) -> dict[str, Any]:
     return {
         "q": query_text(parsed),
         "filter": list(filters),
         "limit": CANDIDATES_AT_MOST,
-        "attributesToRetrieve": _PLACES,
+        "attributesToRetrieve": names_fields() if with_names else _PLACES,
         "matchingStrategy": "all",
         "showRankingScore": True,
     }
@@ -119,6 +129,10 @@ def of_titles() -> str:
     return f"message_id = {TITLE}"
 
 
+def names_fields() -> list[str]:
+    return [*_PLACES, *_NAMES]
+
+
 def of_conversation(conversation_id: int) -> str:
     return f"conversation_id = {conversation_id}"
 
@@ -146,9 +160,31 @@ def conversation_filters(filters: Filters) -> Iterator[str]:
     for name, value in (("folder", filters.folder), ("tags", filters.tag)):
         if value is not None:
             yield f"{name} = {_literal(value)}"
-    for name, flag in (("is_favorite", filters.favorite), ("archived", filters.archived)):
-        if flag is not None:
-            yield f"{name} = {json.dumps(flag)}"
+    for name, wanted in (("is_favorite", filters.favorite), ("archived", filters.archived)):
+        if wanted is not None:
+            yield f"{name} = {json.dumps(wanted)}"
+
+
+def titles_of(conversations: Sequence[int]) -> str:
+    return f"{of_titles()} AND {any_of('conversation_id', conversations)}"
+
+
+def holdings(facet: Facet, hit: Mapping[str, Any]) -> Iterator[Holding]:
+    """The values that a document has of a facet; none of what its kind has not.
+
+    Documents that were indexed before there were facets have no names until a rebuild.
+    """
+    names = hit.get("names") or {}
+    is_title = not hit["message_id"]
+    values: Sequence[str | None] = {
+        "folder": [names.get("folder")],
+        "tag": names.get("tags") or [],
+        "provider": [names.get("provider")],
+        "role": [hit.get("role")],
+        "favorite": [flag(hit.get("is_favorite"))] if is_title else [],
+        "archived": [flag(hit.get("archived"))] if is_title else [],
+    }[facet]
+    yield from ((value, hit["conversation_id"]) for value in values if value is not None)
 
 
 def candidate(hit: Mapping[str, Any]) -> Candidate:

@@ -7,9 +7,17 @@ from meilisearch import Client
 
 from webox_search.index import meilisearch_queries as queries
 from webox_search.index import ranking
-from webox_search.index.base import Kind, Page, SearchQuery, message_key, title_key
+from webox_search.index.base import (
+    FacetCounts,
+    Kind,
+    Page,
+    SearchQuery,
+    message_key,
+    title_key,
+)
+from webox_search.index.facets import count
 from webox_search.index.parsing import ParsedQuery
-from webox_search.index.ranking import Found, Group
+from webox_search.index.ranking import CANDIDATES_AT_MOST, Found, Group
 
 _PAGE = 1000
 
@@ -25,21 +33,46 @@ class MeilisearchSearch:
         self._user = queries.of_user(query.user_id)
 
     def page(self) -> Page:
-        groups = self._groups()
+        hits = self._hits()
+        groups = ranking.group(map(queries.candidate, hits), tolerant=True)
         shown = ranking.shown(groups, self._query)
         titles, messages = self._texts(shown) if shown else ({}, {})
         # Typos are the engine's own ranking's matter: exact matches come first by it.
-        return ranking.page_of(shown, titles, messages, total=len(groups), tolerant=True)
+        return ranking.page_of(
+            shown,
+            titles,
+            messages,
+            total=ranking.Total(len(groups), is_exact=len(hits) < CANDIDATES_AT_MOST),
+            tolerant=True,
+            facets=self._facets(hits, groups),
+        )
 
-    def _groups(self) -> list[Group]:
+    def _facets(self, hits: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> FacetCounts:
+        """Provider and role are those of messages that match, the others of any title."""
+        if not self._query.facets or not groups:
+            return {facet: [] for facet in self._query.facets}
+        condition = queries.titles_of([each.conversation_id for each in groups])
+        titles = _documents(
+            self._client, self._index, [self._user, condition], queries.names_fields()
+        )
+        messages = [hit for hit in hits if hit["message_id"]]
+        return {
+            facet: count(
+                holding for hit in [*titles, *messages] for holding in queries.holdings(facet, hit)
+            )
+            for facet in self._query.facets
+        }
+
+    def _hits(self) -> list[dict[str, Any]]:
         filters = [self._user, *queries.message_filters(self._query.filters)]
         if self._query.filters.on_conversations:
             within = self._conversations()
             if not within:
                 return []
             filters.append(queries.any_of("conversation_id", within))
-        hits = self._search([queries.candidates_search(self._parsed, filters)])[0]
-        return ranking.group(map(queries.candidate, hits), tolerant=True)
+        with_names = bool(self._query.facets)
+        search = queries.candidates_search(self._parsed, filters, with_names=with_names)
+        return self._search([search])[0]
 
     def _conversations(self) -> list[int]:
         """The conversations that the filters on conversations allow."""
@@ -89,11 +122,20 @@ def all_ids(client: Client, index: str, kind: Kind) -> set[int]:
 
 
 def _values(client: Client, index: str, condition: list[str], field: str) -> list[int]:
-    found: list[int] = []
+    return [int(each[field]) for each in _documents(client, index, condition, [field])]
+
+
+def _documents(
+    client: Client, index: str, condition: list[str], fields: list[str]
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     while True:
         answer = client.index(index).get_documents(
-            {"filter": condition, "fields": [field], "offset": len(found), "limit": _PAGE}
+            {"filter": condition, "fields": fields, "offset": len(found), "limit": _PAGE}
         )
-        found += [getattr(document, field) for document in answer.results]
+        found += [
+            {field: getattr(document, field, None) for field in fields}
+            for document in answer.results
+        ]
         if len(answer.results) < _PAGE:
             return found

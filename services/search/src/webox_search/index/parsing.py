@@ -4,8 +4,9 @@ Everything else that an engine would take for syntax is just text.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from webox_search.index.stems import stems
 from webox_search.index.words import is_unspaced, words
 
 TYPO_WORDS_AT_MOST = 8
@@ -24,16 +25,28 @@ _ELISION = re.compile(r"(?<!\w)(?:[cdjlmnst]|(?:jus|lors|puis)?qu)['\u2019](?=\w
 class Term:
     """One thing to find: a word, or words that stand side by side.
 
-    `prefix`: the last word may be the beginning of a longer one. `quoted`: no typos forgiven.
+    `prefix`: the last word may be the beginning of a longer one. `quoted`: as it is, without
+    typos and other forms. `written`: as typed, for its stems; None to leave other forms out.
     """
 
     words: tuple[str, ...]
     prefix: bool = False
     quoted: bool = False
+    written: str | None = field(default=None, compare=False)
 
     @property
     def is_phrase(self) -> bool:
         return len(self.words) > 1
+
+    @property
+    def has_forms(self) -> bool:
+        """Whether other forms of the word will do as well: no phrase, no quotes, Latin letters."""
+        return self.written is not None and not self.quoted and self.words[0].isascii()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The other forms."""
+        return stems(self.written) if self.has_forms and self.written else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,12 @@ class ParsedQuery:
         """The same with compounds taken apart, so that each of their words may have its typo."""
         apart = [part for term in self.wanted for part in _taken_apart(term)]
         return ParsedQuery(tuple(apart), self.unwanted)
+
+    def without_forms(self) -> "ParsedQuery":
+        """The same for an index that knows words only as they are typed."""
+        return ParsedQuery(
+            tuple(replace(term, written=None) for term in self.wanted), self.unwanted
+        )
 
     @property
     def has_tolerance(self) -> bool:
@@ -96,18 +115,22 @@ def _read_chunks(text: str, wanted: list[Term], unwanted: list[Term]) -> None:
 def _add(terms: list[Term], text: str, *, quoted: bool) -> None:
     found = tuple(words(text))
     if found:
-        terms.append(Term(found, quoted=quoted))
+        written = text.casefold() if len(found) == 1 else None
+        terms.append(Term(found, quoted=quoted, written=written))
 
 
 def _as_prefix(term: Term) -> Term:
     last = term.words[-1]
     if len(last) < _SHORTEST_PREFIX or is_unspaced(last):
         return term
-    return Term(term.words, prefix=True)
+    return replace(term, prefix=True)
 
 
 def _taken_apart(term: Term) -> list[Term]:
     if term.quoted or not term.is_phrase or any(is_unspaced(word) for word in term.words):
         return [term]
     *first, last = term.words
-    return [*(Term((word,)) for word in first), Term((last,), prefix=term.prefix)]
+    return [
+        *(Term((word,), written=word) for word in first),
+        Term((last,), prefix=term.prefix, written=last),
+    ]

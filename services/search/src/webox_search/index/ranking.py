@@ -3,22 +3,32 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from webox_search.index.base import Page, Row, SearchQuery, Span
+from webox_search.index.base import Facet, FacetCounts, Page, Row, SearchQuery, Span
 from webox_search.index.snippets import cut_snippet
 
 CANDIDATES_AT_MOST = 10_000
 """So many best matching documents are looked at; counts beyond them are lower bounds."""
 
+EXACT_TOTAL_AT_MOST = 1_000
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds."""
+Worth = tuple[bool, float]
+
+
+class Candidate(NamedTuple):
+    """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds.
+
+    `as_typed`: it has every word so, none only in another form. `place`: where its text is, for
+    engines that know.
+    """
 
     conversation_id: int
     message_id: int | None
     created_at: int
     score: float
+    as_typed: bool = True
+    place: object = None
 
 
 @dataclass(slots=True)
@@ -27,7 +37,7 @@ class Group:
 
     conversation_id: int
     tolerant: bool = False
-    title_score: float = 0.0
+    title: Candidate | None = None
     best: Candidate | None = None
     messages: int = 0
     newest: int = 0
@@ -35,16 +45,17 @@ class Group:
     def add(self, candidate: Candidate) -> None:
         self.newest = max(self.newest, candidate.created_at)
         if candidate.message_id is None:
-            self.title_score = candidate.score
+            self.title = candidate
             return
         self.messages += 1
         if self.best is None or _message_order(candidate) > _message_order(self.best):
             self.best = candidate
 
     @property
-    def order(self) -> tuple[float, float, int, int]:
-        message_score = _rounded(self.best.score) if self.best else 0.0
-        return _rounded(self.title_score), message_score, self.newest, self.conversation_id
+    def order(self) -> tuple[bool, Worth, Worth, int, int]:
+        title, message = _worth(self.title), _worth(self.best)
+        as_typed = title[0] or message[0]
+        return as_typed, title, message, self.newest, self.conversation_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +68,15 @@ class Found:
     message_id: int | None = None
 
 
+class Total(NamedTuple):
+    conversations: int
+    is_exact: bool
+
+
 def group(candidates: Iterable[Candidate], *, tolerant: bool) -> list[Group]:
     """The conversations, best first: those whose title matches, then by their best message.
 
-    Of equals the more recent comes first.
+    What matches as typed comes before other forms of words; of equals the more recent first.
     """
     groups: dict[int, Group] = {}
     for candidate in candidates:
@@ -85,19 +101,20 @@ def page_of(
     titles: Mapping[int, Found],
     messages: Mapping[int, Found],
     *,
-    total: int,
+    total: Total,
     tolerant: bool,
+    facets: FacetCounts,
 ) -> Page:
     """The page that shows `groups`; titles and messages are by conversation id."""
     rows = (
         _row(each, titles.get(each.conversation_id), messages.get(each.conversation_id))
         for each in groups
     )
-    return Page(tuple(rows), total, tolerant)
+    return Page(tuple(rows), total.conversations, tolerant, total.is_exact, facets)
 
 
-def nothing() -> Page:
-    return Page(rows=(), total=0, tolerant=False)
+def nothing(facets: Sequence[Facet] = ()) -> Page:
+    return Page(rows=(), total=0, tolerant=False, facets={facet: [] for facet in facets})
 
 
 def _row(group_: Group, title: Found | None, message: Found | None) -> Row:
@@ -117,10 +134,10 @@ def _row(group_: Group, title: Found | None, message: Found | None) -> Row:
     )
 
 
-def _message_order(candidate: Candidate) -> tuple[float, int, int]:
-    return _rounded(candidate.score), candidate.created_at, candidate.message_id or 0
+def _message_order(candidate: Candidate) -> tuple[Worth, int, int]:
+    return _worth(candidate), candidate.created_at, candidate.message_id or 0
 
 
-def _rounded(score: float) -> float:
+def _worth(candidate: Candidate | None) -> Worth:
     """Scores that differ in the second decimal only are equal: recency decides."""
-    return round(score, 1)
+    return (candidate.as_typed, round(candidate.score, 1)) if candidate else (False, -1.0)

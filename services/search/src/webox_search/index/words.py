@@ -32,6 +32,8 @@ _LETTERS = {
 # Above the basic plane whole blocks will do: hundreds of ranges would make each match slow.
 _RARE_SCRIPTS = "\U00010000-\U0001cfff\U0001d400-\U0001d7ff\U0001e000-\U0001efff"
 _PLANE_END = 0x10000
+# Latin, Greek, Cyrillic, and the signs between words.
+_SIMPLE_END = 0x2C00
 
 
 def _class_of(characters: Iterator[int]) -> str:
@@ -57,6 +59,20 @@ def _spaced_word_characters() -> Iterator[int]:
 def _optional_marks() -> Iterator[int]:
     for code in range(0x300, _PLANE_END):
         if unicodedata.combining(chr(code)) in _OPTIONAL_CLASSES:
+            yield code
+
+
+def _simple_characters() -> Iterator[int]:
+    """Those that fold each by itself, to letters of words if they are one, to none if not."""
+    word, special = re.compile(f"[{_SPACED}]"), re.compile(f"[{_UNSPACED}{_JOINERS}]")
+    for code in range(_SIMPLE_END):
+        character = chr(code)
+        is_part = word.match(character) is not None
+        folded = fold(character)
+        keeps = bool(folded) and all((word.match(each) is not None) == is_part for each in folded)
+        is_whole = unicodedata.normalize("NFC", character) == character
+        is_mark = unicodedata.category(character)[0] == "M"
+        if keeps and is_whole and not is_mark and not special.match(character):
             yield code
 
 
@@ -94,6 +110,16 @@ def words(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in pattern.findall(fold(text))]
 
 
+def written_words(text: str) -> list[str]:
+    """The words of a text in lower case, with their accents."""
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
+
+
+def is_simple(text: str) -> bool:
+    """Whether to fold each of its written words gives its words: most texts in spaced scripts."""
+    return _NOT_SIMPLE.search(text) is None
+
+
 def words_with_places(text: str) -> Iterator[Word]:
     """The words of `words`, each with the place in `text` it was folded from."""
     for run in _RUN.finditer(text):
@@ -127,3 +153,6 @@ def _sources(run: str) -> list[tuple[int, int]]:
 
 def _is_mark(character: str) -> bool:
     return unicodedata.category(character)[0] == "M" or character in "\uff9e\uff9f"
+
+
+_NOT_SIMPLE = re.compile(f"[^{_class_of(_simple_characters())}]")
