@@ -33,6 +33,7 @@ FORMATS = {
         Format("md", "text/markdown; charset=utf-8", "markdown"),
         Format("txt", "text/plain; charset=utf-8", "text"),
         Format("json", "application/json", "json_document", whole=True),
+        Format("html", "text/html; charset=utf-8", "html_document"),
     )
 }
 ZIP_MEDIA_TYPE = "application/zip"
