@@ -12,7 +12,7 @@ _SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
 _EXTENSIONS = ["table", "strikethrough"]
 _NESTING_LIMIT = 40
 _MATH = re.compile(
-    r"\\\(.{1,1000}?\\\)|\\\[.{1,1000}?\\\]|\$\$[^$]{1,1000}\$\$"
+    r"\\\((?!\s*\\\)).{1,1000}?\\\)|\\\[(?!\s*\\\]).{1,1000}?\\\]|\$\$[^$]{1,1000}\$\$"
     r"|(?<![\\$\w])\$(?![\s$])[^$\n`]{0,200}[^$\s\\`]\$(?![\w$])",
     re.DOTALL,
 )
