@@ -34,6 +34,12 @@ FORMATS = {
         Format("txt", "text/plain; charset=utf-8", "text"),
         Format("json", "application/json", "json_document", whole=True),
         Format("html", "text/html; charset=utf-8", "html_document"),
+        Format(
+            "docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "docx_document",
+            deflates=False,
+        ),
     )
 }
 ZIP_MEDIA_TYPE = "application/zip"
