@@ -33,12 +33,13 @@ def limits_of(settings: ExporterSettings) -> Limits:
 
 
 def warm_up() -> None:
-    """Write an empty document in each format: loads fonts and libraries, for all children."""
+    """Write an empty document in each usual format: loads fonts and libraries, for all children."""
     now = datetime.now(UTC)
     empty = Conversation(1, "", "", (), is_favorite=False, message_count=0,
                          created_at=now, updated_at=now)  # fmt: skip
     for kind in FORMATS.values():
-        kind.renderer()(empty, (), Words(), BytesIO())
+        if kind.warm:
+            kind.renderer()(empty, (), Words(), BytesIO())
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _set_styles(document: DocxDocument) -> None:
     normal.paragraph_format.space_after = Pt(6)
     for level in range(1, 10):
         heading = styles[f"Heading {level}"]
-        heading.font.size = Pt({1: 13, 2: 12, 3: 15, 4: 13, 5: 12}.get(level, 11))
+        heading.font.size = Pt({1: 14, 2: 13, 3: 13, 4: 12}.get(level, 11))
         heading.font.color.rgb = RGBColor(0x1F, 0x24, 0x30)
         heading.font.italic = False
         heading.paragraph_format.keep_with_next = True
