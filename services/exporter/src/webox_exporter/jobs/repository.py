@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from webox_exporter.models import export
 from webox_exporter.repository import UNFINISHED
@@ -32,7 +33,7 @@ class LeaseRepository:
             select(export.c.id, export.c.user_id)
             .where(_is_ready(max_attempts, running_per_user))
             .order_by(export.c.user_id, export.c.id)
-            .distinct(export.c.user_id)
+            .ext(distinct_on(export.c.user_id))
             .subquery()
         )
         served = export.alias("served")
