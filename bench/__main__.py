@@ -20,6 +20,7 @@ BENCHMARKS = (
     "search",
     "rebuild",
     "restart",
+    "exports",
 )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from webox_kit import clock
 from webox_kit.brief_redis import BriefRedis, RedisAwayError
 from webox_kit.streams import EVENT_FIELD, stream_key
 from webox_search.metrics import LAG
@@ -47,7 +48,7 @@ class LagWatch:
             return None
         if self._oldest is None:
             return timedelta(0)
-        return max(timedelta(0), datetime.now(UTC) - self._oldest)
+        return max(timedelta(0), clock.now() - self._oldest)
 
     async def run(self) -> None:
         while True:

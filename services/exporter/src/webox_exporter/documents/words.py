@@ -2,14 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Literal
 
 Language = Literal["fr", "en"]
 
-_MONTHS: dict[Language, str] = {
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "en": "January February March April May June July August September October November December",
-}
+_MONTHS: dict[Language, tuple[str, ...]] = {
+    "fr": (
+        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
+        "octobre", "novembre", "décembre",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June", "July", "August", "September",
+        "October", "November", "December",
+    ),
+}  # fmt: skip
 
 _FRENCH = {
     "you": "Vous",
@@ -29,6 +36,9 @@ _FRENCH = {
     "subject": "Conversation exportée de Webox",
     "untitled": "Sans titre",
     "index": "Conversations exportées",
+    "tokens": "jetons",
+    "truncated": "coupée",
+    "answered by": "répondu par",
 }
 _ENGLISH = {
     "you": "You",
@@ -48,6 +58,9 @@ _ENGLISH = {
     "subject": "Conversation exported from Webox",
     "untitled": "Untitled",
     "index": "Exported conversations",
+    "tokens": "tokens",
+    "truncated": "cut",
+    "answered by": "answered by",
 }
 
 
@@ -68,7 +81,21 @@ class Words:
     def date(self, moment: datetime) -> str:
         """`24 novembre 2025 à 14:30 UTC`, or `24 November 2025, 14:30 UTC`."""
         moment = moment.astimezone(UTC)
-        month = _MONTHS[self.language].split()[moment.month - 1]
+        month = _MONTHS[self.language][moment.month - 1]
         day = "1er" if self.language == "fr" and moment.day == 1 else str(moment.day)
         joint = " à " if self.language == "fr" else ", "
         return f"{day} {month} {moment.year}{joint}{moment:%H:%M} UTC"
+
+    def number(self, value: Decimal) -> str:
+        """`1234.5`, with the language's decimal mark and no zeros that say nothing."""
+        digits = f"{value.normalize():f}"
+        return digits.replace(".", ",") if self.language == "fr" else digits
+
+    def seconds(self, milliseconds: int) -> str:
+        """`1,2 s` or `1.2 s`."""
+        return f"{self.number(round(Decimal(milliseconds) / 1000, 1))}\N{NO-BREAK SPACE}s"
+
+    def dollars(self, cost: Decimal) -> str:
+        """`0,0012 $` or `$0.0012`, exact."""
+        digits = self.number(cost)
+        return f"{digits}\N{NO-BREAK SPACE}$" if self.language == "fr" else f"${digits}"

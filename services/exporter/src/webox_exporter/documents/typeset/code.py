@@ -4,23 +4,18 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 from pygments.token import Token, _TokenType
-from pygments.util import ClassNotFound
 from reportlab.lib.colors import Color, HexColor
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus.flowables import Flowable
 
+from webox_exporter.documents.highlighting import lexer_for
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.chains import mono
 from webox_exporter.documents.typeset.styles import CODE_LEADING, CODE_SIZE
 
 _PADDING = 6.0
-_MOST_HIGHLIGHTED = 20_000
-"""Some lexers take far more than linear time; a listing longer than this stays plain."""
-_LONGEST_NAME = 30
 _FEWEST_LINES = 2
 
 
@@ -93,20 +88,10 @@ def _lines(source: str, language: str) -> Iterator[Line]:
 
 
 def _lexed(source: str, language: str) -> Iterator[tuple[_TokenType, str]]:
-    lexer = _lexer(language) if len(source) <= _MOST_HIGHLIGHTED else None
+    lexer = lexer_for(source, language)
     if lexer is None:
         return iter([(Token.Text, source)])
     return iter(lexer.get_tokens(source))
-
-
-def _lexer(language: str) -> Lexer | None:
-    name = language.strip().split(" ", 1)[0].strip("{}.").lower()
-    if not name or len(name) > _LONGEST_NAME:
-        return None
-    try:
-        return get_lexer_by_name(name, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
 
 
 def _pieces(kind: _TokenType, text: str) -> Line:
