@@ -46,7 +46,7 @@ def database_url(
 
 def message(number: int, content: str, role: str = "user", **more: Any) -> dict[str, Any]:
     """A message as chat's internal API answers it."""
-    reply = {"ai_provider": "GPT-4", "model": "gpt-4-turbo"} if role == "assistant" else {}
+    reply = {"provider": "GPT-4", "model": "gpt-4-turbo"} if role == "assistant" else {}
     return {
         "id": number,
         "role": role,

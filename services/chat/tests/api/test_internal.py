@@ -1,5 +1,7 @@
 """What search and the exporter read."""
 
+from webox_kit.testing import eventually
+
 
 async def ids_in(answer, name):
     assert answer.status_code == 200, answer.text
@@ -65,3 +67,61 @@ async def test_generations_outlive_their_conversation(chat):
 
     assert [each["reply_id"] for each in seen if each["user_id"] == chat.user_id] == mine
     assert (await chat.get("/internal/generations")).status_code == 401
+
+
+async def entries_of(chat, conversation_id, **query):
+    """All pages of a conversation's entries, and how many pages there were."""
+    path = f"/internal/users/{chat.user_id}/conversations/{conversation_id}/messages"
+    found, pages, cursor = [], 0, {}
+    while True:
+        answer = await chat.internal(path, **query, **cursor)
+        assert answer.status_code == 200, answer.text
+        found += answer.json()["messages"]
+        pages += 1
+        if answer.json()["next_cursor"] is None:
+            return found, pages
+        cursor = {"cursor": answer.json()["next_cursor"]}
+
+
+async def test_a_conversation_whole_and_as_it_reads(chat):
+    sent = await chat.send(
+        "tour", selected_providers=["GPT-4", "Claude"], temperature=0.5, max_tokens=9, stop=["x"]
+    )
+    number = sent["conversation_id"]
+    path = f"/api/chat/messages/{sent['message_id']}/replies/GPT-4/retry"
+    again = (await chat.post(path, json={"model": "401"})).json()
+
+    async def retried():
+        return (await entries_of(chat, number, whole="true"))[0][2]["status"] == "failed"
+
+    await eventually(retried)
+    whole, pages = await entries_of(chat, number, whole="true", limit=1)
+    assert pages == 4
+    assert [(each["role"], each["provider"], each["status"]) for each in whole] == [
+        ("user", None, "done"),
+        ("assistant", "GPT-4", "done"),
+        ("assistant", "GPT-4", "failed"),
+        ("assistant", "Claude", "done"),
+    ]
+    asked, superseded, failed, other = whole
+    assert (asked["temperature"], asked["max_tokens"], asked["stop"]) == (0.5, 9, ["x"])
+    assert superseded["superseded_by"] == again["id"] == failed["id"]
+    assert failed["error"]["code"] == "unauthorized"
+    assert {each["parent_id"] for each in whole[1:]} == {asked["id"]}
+    assert superseded["cost"] is None or isinstance(superseded["cost"], str)
+
+    readable, _ = await entries_of(chat, number)
+    assert readable == [asked, other]
+    count = (await chat.get(f"/api/chat/conversations/{number}")).json()["message_count"]
+    assert len(readable) == count
+
+
+async def test_a_page_ends_before_it_grows_too_large(chat):
+    sent = await chat.send("a" * 200_000, selected_providers=["GPT-4"])
+    number = sent["conversation_id"]
+    for _ in range(11):
+        await chat.send("é" * 200_000, conversation_id=number, selected_providers=["GPT-4"])
+    found, pages = await entries_of(chat, number)
+    assert len(found) == 24
+    assert pages == 2
+    assert [each["id"] for each in found] == sorted(each["id"] for each in found)

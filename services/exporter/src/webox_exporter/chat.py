@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
@@ -22,6 +23,7 @@ class _Header(BaseModel):
     folder: str
     tags: list[str] = []
     is_favorite: bool = False
+    archived: bool = False
     message_count: int
     created_at: AwareDatetime
     updated_at: AwareDatetime
@@ -36,6 +38,7 @@ class _Header(BaseModel):
             message_count=self.message_count,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            archived=self.archived,
         )
 
 
@@ -44,22 +47,34 @@ class _Entry(BaseModel):
     role: Role
     content: str
     created_at: AwareDatetime
-    ai_provider: str | None = None
+    status: str = "done"
+    parent_id: int | None = None
+    provider: str | None = None
     model: str | None = None
-    status: str | None = None
-    demo: bool | None = None
+    position: int | None = None
+    demo: bool = False
+    attempt: int | None = None
+    superseded_by: int | None = None
+    reasoning: str | None = None
+    error: dict[str, Any] | None = None
+    finish_reason: str | None = None
+    truncated: bool = False
+    context_cut: bool = False
+    fallback: dict[str, str] | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: Decimal | None = None
+    time_to_first_token_ms: int | None = None
+    total_ms: int | None = None
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] | None = None
 
     def message(self) -> Message:
-        return Message(
-            id=self.id,
-            role=self.role,
-            content=clean(self.content),
-            created_at=self.created_at,
-            provider=self.ai_provider,
-            model=self.model,
-            status=self.status or "done",
-            demo=bool(self.demo),
-        )
+        return Message(**{**self.__dict__, "content": clean(self.content)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +119,25 @@ class ChatReader:
                 return
             cursor = {"cursor": page["next_cursor"]}
 
-    async def messages(self, user_id: int, conversation_id: int, cursor: str | None) -> MessagePage:
-        """A page of messages, the oldest first.
+    async def messages(
+        self, user_id: int, conversation_id: int, cursor: str | None, *, whole: bool = False
+    ) -> MessagePage:
+        """A page of messages, turn by turn, the oldest first.
+
+        Those that count; of the `whole`, failed and superseded replies as well.
 
         Raises:
             NotFoundError: the conversation is not there (any more).
         """
         query: dict[str, str | int] = {"limit": _MESSAGES_A_PAGE}
+        if whole:
+            query["whole"] = "true"
         if cursor is not None:
             query["cursor"] = cursor
         path = f"/internal/users/{user_id}/conversations/{conversation_id}/messages"
         page = await self._client.get(path, **query)
-        entries = [_Entry.model_validate(each) for each in page["messages"]]
-        readable = [entry.message() for entry in entries if _counts(entry)]
-        return MessagePage(readable, page["next_cursor"])
+        entries = [_Entry.model_validate(each).message() for each in page["messages"]]
+        return MessagePage([each for each in entries if whole or each.counts], page["next_cursor"])
 
     async def _page(self, user_id: int, **query: str | int) -> dict[str, Any]:
         page: dict[str, Any] = await self._client.get(
@@ -136,9 +156,3 @@ def _query(wanted: ExportFilter | None) -> dict[str, str]:
     given = wanted.model_dump(exclude_none=True)
     return {name: str(value).lower() if value in (True, False) else value
             for name, value in given.items()}  # fmt: skip
-
-
-def _counts(entry: _Entry) -> bool:
-    """What a conversation's `message_count` counts: questions, answers, and partial answers."""
-    answered = entry.status in {None, "done"} or (entry.status == "cancelled" and entry.content)
-    return entry.role != "assistant" or bool(answered)

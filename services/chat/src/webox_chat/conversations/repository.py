@@ -112,14 +112,13 @@ class ConversationRepository:
         limit: int,
         after: Position | None = None,
         before: Position | None = None,
-        readable_only: bool = False,
     ) -> list[PlacedEntry]:
         """Messages and current replies.
 
         The first `limit` after a position, oldest first, or the last `limit` before one, newest
-        first. `readable_only` leaves out the replies that `message_count` does not count.
+        first.
         """
-        entries = _entries(conversation_id, readable_only=readable_only).subquery()
+        entries = _entries(conversation_id).subquery()
         place = tuple_(entries.c.turn, entries.c.place, entries.c.id)
         query = select(entries).limit(limit)
         columns = (entries.c.turn, entries.c.place, entries.c.id)
@@ -189,7 +188,7 @@ def _conditions(filters: ConversationFilters) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _entries(conversation_id: int, *, readable_only: bool) -> Any:
+def _entries(conversation_id: int) -> Any:
     asked = select(
         message.c.id,
         message.c.id.label("turn"),
@@ -224,7 +223,7 @@ def _entries(conversation_id: int, *, readable_only: bool) -> Any:
         reply.c.demo,
     ).where(
         reply.c.conversation_id == conversation_id,
-        readable() if readable_only else reply.c.superseded_by.is_(None),
+        reply.c.superseded_by.is_(None),
     )
     return union_all(asked, answered)
 

@@ -21,6 +21,7 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 Ids = Annotated[str | None, Query(description="Ids separated by commas.")]
 After = Annotated[int, Query(ge=0)]
 PageSize = Annotated[int, Query(ge=1, le=1000)]
+Whole = Annotated[bool, Query(description="Failed and superseded replies as well.")]
 
 
 async def internal_service(request: Request) -> InternalService:
@@ -81,5 +82,7 @@ async def messages_of_conversation(
     conversation_id: ConversationId,
     limit: PageSize = 500,
     cursor: Cursor = None,
+    *,
+    whole: Whole = False,
 ) -> EntryList:
-    return await internal.messages(user_id, conversation_id, limit, cursor)
+    return await internal.messages(user_id, conversation_id, limit, cursor, whole=whole)

@@ -16,8 +16,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from webox_chat.conversations.repository import CONVERSATION_COLUMNS, readable
+from webox_chat.conversations.repository import CONVERSATION_COLUMNS, Position, readable
 from webox_chat.conversations.schemas import StoredConversation
+from webox_chat.internal.entries import (
+    FIRST,
+    READABLE_ENTRIES,
+    WHOLE_ENTRIES,
+    PlacedEntry,
+    placed,
+)
 from webox_chat.internal.schemas import Document, Generation, OwnedConversation
 from webox_chat.models import conversation, message, reply, usage_ledger
 from webox_kit.database import Database
@@ -49,6 +56,18 @@ class InternalRepository:
     async def of_user(self, user_id: int, ids: Sequence[int]) -> list[StoredConversation]:
         [rows] = await self._database.run(_CONVERSATIONS_OF_USER(ids=ids, of_user=user_id))
         return [StoredConversation.model_validate(row) for row in rows]
+
+    async def entries(
+        self, conversation_id: int, after: Position | None, limit: int, *, whole: bool
+    ) -> tuple[list[PlacedEntry], bool]:
+        """At most `limit` entries after a position, and whether more follow."""
+        statement = WHOLE_ENTRIES if whole else READABLE_ENTRIES
+        turn, place, entry_id = after or FIRST
+        [rows] = await self._database.run(
+            statement(of=conversation_id, turn=turn, place=place, entry_id=entry_id, most=limit + 1)
+        )
+        page = rows[:limit]
+        return list(map(placed, page)), bool(rows) and rows[0]["there"] > len(page)
 
     async def _documents(self, statement: Bound) -> list[Document]:
         [rows] = await self._database.run(statement)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from webox_chat.conversations.repository import ConversationRepository
 from webox_chat.conversations.schemas import ConversationFilters
 from webox_chat.conversations.service import ConversationService, no_conversation
 from webox_chat.internal.repository import InternalRepository
@@ -63,27 +62,20 @@ class InternalService:
         return UserConversationList(conversations=list(named), next_cursor=None)
 
     async def messages(
-        self, user_id: int, conversation_id: int, limit: int, cursor: str | None
+        self, user_id: int, conversation_id: int, limit: int, cursor: str | None, *, whole: bool
     ) -> EntryList:
-        """A page of the messages that `message_count` counts, oldest first."""
+        """A page of a conversation, turn by turn, the oldest first.
+
+        With the replies that `message_count` counts; of the `whole`, with all there ever were.
+        """
         bound = {"user": user_id, "conversation": conversation_id}
         key = decode_cursor(_ENTRIES, bound, cursor, 3) if cursor else None
-        async with self._database.transaction() as session:
-            conversations = ConversationRepository(session)
-            if await conversations.get(user_id, conversation_id) is None:
-                raise no_conversation(conversation_id)
-            found = await conversations.entries(
-                conversation_id,
-                limit=limit + 1,
-                after=(key[0], key[1], key[2]) if key else None,
-                readable_only=True,
-            )
-        page = found[:limit]
-        more = len(found) > limit
-        return EntryList(
-            messages=[each.entry for each in page],
-            next_cursor=encode_cursor(_ENTRIES, bound, page[-1].position) if more else None,
-        )
+        if not await self._found.of_user(user_id, [conversation_id]):
+            raise no_conversation(conversation_id)
+        after = (key[0], key[1], key[2]) if key else None
+        page, more = await self._found.entries(conversation_id, after, limit, whole=whole)
+        following = encode_cursor(_ENTRIES, bound, page[-1].position) if more else None
+        return EntryList(messages=[each.entry for each in page], next_cursor=following)
 
 
 def parse_ids(text: str | None) -> list[int] | None:

@@ -37,7 +37,7 @@ def details_of(message: Message, words: Words) -> str:
     """What stands beside the speaker: model, date, and whether it was cut or only a demo."""
     parts = [
         message.model or "",
-        words.date(message.created_at),
+        words.date(message.moment),
         words["cancelled"] if message.status == "cancelled" else "",
         words["demo"] if message.demo else "",
     ]
