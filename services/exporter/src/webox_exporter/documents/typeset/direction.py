@@ -5,6 +5,7 @@ Explicit controls never get here: they are printed as boxes (scripts.NEVER_OBEYE
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from unicodedata import bidirectional
 
 from bidi.algorithm import (
     get_base_level,
@@ -19,6 +20,8 @@ from bidi.algorithm import (
 from webox_exporter.documents.typeset.scripts import RIGHT_TO_LEFT
 
 Item = TypeVar("Item")
+_NEUTRAL = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Stands for characters that Unicode has not assigned, which the algorithm does not know."""
 
 
 def has_right_to_left(text: str) -> bool:
@@ -33,6 +36,7 @@ def runs_right_to_left(text: str) -> bool:
 
 def levels_of(text: str) -> list[int]:
     """The embedding level of each character; odd ones run from right to left."""
+    text = "".join(char if bidirectional(char) else _NEUTRAL for char in text)
     base = get_base_level(text)
     storage: dict[str, Any] = get_empty_storage()
     storage["base_level"], storage["base_dir"] = base, "LR"[base]
@@ -44,7 +48,7 @@ def levels_of(text: str) -> list[int]:
         resolve_neutral_types,
         resolve_implicit_levels,
     ):
-        step(storage)
+        step(storage, False)  # noqa: FBT003 - `debug`, which has no name in all of them
     return _spread(chars, storage["chars"], base)
 
 

@@ -1,0 +1,72 @@
+"""Words in lines of a given width: as many as fit, each line cut at its last good place."""
+
+from collections.abc import Iterator
+from operator import attrgetter
+
+from webox_exporter.documents.typeset.direction import in_visual_order
+from webox_exporter.documents.typeset.wording import Word, cut, may_not_begin_a_line
+
+Line = list[Word]
+_ROUNDING = 0.01
+
+
+def fill(words: list[Word], width: float) -> Iterator[Line]:
+    """The words in lines, at least one; spaces at a line's end hang over the margin."""
+    line: Line = []
+    taken = 0.0
+    good = 0  # the line may be cut before this word
+    for word in words:
+        if line and not word.is_space and _breaks_between(line[-1], word):
+            good = len(line)
+        while not word.is_space and taken + word.width > width + _ROUNDING:
+            if good:
+                yield _trimmed(line[:good])
+                line = line[good:]
+                taken = sum(each.width for each in line)
+                good = 0
+                continue
+            head, tail = cut(word, width - taken) if _has_room(word, width - taken) else (None, word)
+            if head is None and not line:
+                head, tail = cut(word, width)
+            yield [*line, head] if head else line
+            line, taken = [], 0.0
+            if tail is None:
+                break
+            word = tail  # noqa: PLW2901 - what is left of it
+        else:
+            line.append(word)
+            taken += word.width
+            if word.may_end:
+                good = len(line)
+    yield _trimmed(line)
+
+
+def _has_room(word: Word, room: float) -> bool:
+    """Whether a wide character and its accents would fit: else the word begins a line."""
+    return room > 2 * word.look.size and not word.missing
+
+
+def _breaks_between(before: Word, after: Word) -> bool:
+    """Between Latin words and ideographs there is a place too."""
+    if before.is_space or may_not_begin_a_line(after.text[0]):
+        return False
+    return after.may_end and not after.missing and after.text[-1] != "\N{ZERO WIDTH SPACE}"
+
+
+def _trimmed(line: Line) -> Line:
+    end = len(line)
+    while end and line[end - 1].is_space:
+        end -= 1
+    return line[:end]
+
+
+def width_of(line: Line) -> float:
+    """How wide the line is, in points."""
+    return sum(word.width for word in line)
+
+
+def visual(line: Line) -> Line:
+    """The line's words from left to right, as they are drawn."""
+    if any(word.level for word in line):
+        return in_visual_order(line, attrgetter("level"))
+    return line

@@ -1,0 +1,193 @@
+"""Text cut into what a line can be filled with: words, spaces, single ideographs, boxes."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reportlab.lib.colors import Color
+
+from webox_exporter.documents.typeset import direction
+from webox_exporter.documents.typeset.chains import FontChain, Run
+from webox_exporter.documents.typeset.faces import SCRIPT_FACES, Face
+from webox_exporter.documents.typeset.scripts import CJK, IGNORABLE, NEVER_OBEYED
+from webox_exporter.documents.typeset.shaping import Shaped, shape
+
+_LONGEST_PIECE = 40
+"""Longer words are cut into pieces of this many characters; a line ends between them if it must."""
+_WORDS = re.compile(
+    rf"[ \t]{{1,{_LONGEST_PIECE}}}|[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
+)
+_ANY = re.compile(r".{1,100}", re.DOTALL)
+_IDEOGRAPHS = re.compile(
+    r"\s+|[（「『《〈【〔〖｛［‘“(\[{]*[^\s][、。，．：；？！）」』》〉】〕〗｝］’”…‥・ー々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ]*"
+)
+"""One character each, with the marks that may not begin a line, or end one (JIS X 4051)."""
+_NOT_FIRST = frozenset("、。，．：；？！）」』》〉】〕〗｝］’”…‥・ー々〻,.:;!?)]}")
+_THAI = re.compile(r"\s+|[เแโใไເແໂໃໄ]?[^\sเแโใไເແໂໃໄ]{1,40}|[^\s]")
+"""Thai and Lao put no spaces between words; a vowel that is written first begins a syllable."""
+_NEEDS_SHAPING = re.compile(f"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0{IGNORABLE}]")  # fmt: skip
+_SYLLABIC = frozenset(SCRIPT_FACES[script] for script in ("Thai", "Lao"))
+_IDEOGRAPHIC = SCRIPT_FACES[CJK]
+_EMPTY = str.maketrans(dict.fromkeys(NEVER_OBEYED, "\N{OBJECT REPLACEMENT CHARACTER}"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """How words look, whatever their face."""
+
+    chain: FontChain
+    size: float
+    colour: Color
+    bold: bool = False
+    ground: Color | None = None
+    link: str | None = None
+    struck: bool = False
+    verbatim: bool = False
+    """Whether a line may end anywhere, and spaces count."""
+
+
+class Word(NamedTuple):
+    """What is not cut unless it is wider than a whole line."""
+
+    text: str
+    face: Face
+    look: Look
+    width: float
+    is_space: bool = False
+    may_end: bool = False
+    """Whether a line may end after it."""
+    shaped: Shaped | None = None
+    level: int = 0
+    missing: bool = False
+
+
+def words_of(parts: Iterable[tuple[str, Look]]) -> list[Word]:
+    """The words of one line of text, whose parts look different."""
+    parts = list(parts)
+    text = "".join(part for part, _ in parts)
+    if text.isascii() or not direction.has_right_to_left(text):
+        return [word for part, look in parts for word in _words(part, look, 0)]
+    return _in_both_directions(text, parts)
+
+
+def _in_both_directions(text: str, parts: list[tuple[str, Look]]) -> list[Word]:
+    levels = direction.levels_of(text.translate(_EMPTY))
+    found: list[Word] = []
+    at = 0
+    for part, look in parts:
+        for start, end in _even(levels, at, at + len(part)):
+            found += _words(part[start - at : end - at], look, levels[start])
+        at += len(part)
+    return found
+
+
+def _even(levels: list[int], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Stretches of one level each."""
+    start = first
+    for at in range(first + 1, last + 1):
+        if at == last or levels[at] != levels[start]:
+            yield start, at
+            start = at
+
+
+def _words(text: str, look: Look, level: int) -> Iterator[Word]:
+    for run in look.chain.runs(text):
+        if run.missing:
+            yield from (_box(char, run.face, look, level) for char in run.text)
+        elif look.verbatim:
+            yield from (_verbatim(piece, run.face, look, level) for piece in _ANY.findall(run.text))
+        elif run.face is _IDEOGRAPHIC:
+            yield from _ideographs(run, look, level)
+        else:
+            pattern = _THAI if run.face in _SYLLABIC else _WORDS
+            for piece in pattern.findall(run.text):
+                yield _word(piece, run.face, look, level, ends=pattern is _THAI)
+
+
+def _box(char: str, face: Face, look: Look, level: int) -> Word:
+    text = f"U+{ord(char):04X}"
+    width = face.width(text, look.size * BOX_SIZE) + look.size * 0.4
+    return Word(text, face, look, width, level=level, may_end=True, missing=True)
+
+
+BOX_SIZE = 0.7
+"""The size of a code in its box, as a share of the text's."""
+
+
+def _verbatim(text: str, face: Face, look: Look, level: int) -> Word:
+    word = _word(text, face, look, level, ends=False)
+    return word._replace(is_space=False, may_end=False)
+
+
+def _ideographs(run: Run, look: Look, level: int) -> Iterator[Word]:
+    for piece in _IDEOGRAPHS.findall(run.text):
+        yield _word(piece, run.face, look, level, ends=True)
+
+
+def _word(text: str, face: Face, look: Look, level: int, *, ends: bool) -> Word:
+    space = text.isspace()
+    ends = ends or space or text[-1] == "\N{ZERO WIDTH SPACE}"
+    if text == "\t":
+        text = " "
+    shaped = _shaped(text, face, level) if _depends(text, face, level) else None
+    width = shaped.width * look.size * 0.001 if shaped else face.width(text, look.size)
+    return Word(text, face, look, width, space, ends, shaped, level)
+
+
+def _depends(text: str, face: Face, level: int) -> bool:
+    """Whether the glyphs depend on each other, or on the direction."""
+    if level % 2 and not text.isspace():
+        return True
+    if face.shaped:
+        return len(text) > 1 or not text.isspace()
+    return not text.isascii() and _NEEDS_SHAPING.search(text) is not None
+
+
+def _shaped(text: str, face: Face, level: int) -> Shaped | None:
+    try:
+        return shape(face, text, backwards=bool(level % 2))
+    except OverflowError:
+        return None
+
+
+def cut(word: Word, room: float) -> tuple[Word, Word | None]:
+    """The longest beginning that fits in `room`, of one character at least, and the rest."""
+    if word.missing or len(word.text) == 1:
+        return word, None
+    low, high = 1, len(word.text) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _again(word, word.text[:middle]).width <= room:
+            low = middle
+        else:
+            high = middle - 1
+    low = _between_clusters(word, low)
+    rest = word.text[low:]
+    return _again(word, word.text[:low]), _again(word, rest) if rest else None
+
+
+def _again(word: Word, text: str) -> Word:
+    if word.look.verbatim:
+        return _verbatim(text, word.face, word.look, word.level)
+    return _word(text, word.face, word.look, word.level, ends=False)
+
+
+def _between_clusters(word: Word, at: int) -> int:
+    """The next place, backwards and then forwards, where no accent or joiner is cut off."""
+    if word.shaped is None:
+        return at
+    for place in (*range(at, 0, -1), *range(at + 1, len(word.text))):
+        if not _continues(word.text[place], word.text[place - 1]):
+            return place
+    return len(word.text)
+
+
+def _continues(char: str, before: str) -> bool:
+    return unicodedata.category(char)[0] == "M" or _NEEDS_SHAPING.match(char) is not None or before == "\u200d"
+
+
+def may_not_begin_a_line(char: str) -> bool:
+    """Whether the mark has to stay with what stands before it."""
+    return char in _NOT_FIRST
