@@ -63,8 +63,15 @@ class GenerationList(BaseModel):
     generations: list[Generation]
 
 
+class PreciseConversation(ConversationSummary):
+    """A conversation as its owner sees it, but with moments to the microsecond."""
+
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
 class UserConversationList(BaseModel):
-    conversations: list[ConversationSummary]
+    conversations: list[PreciseConversation]
     next_cursor: str | None
 
 

@@ -10,6 +10,7 @@ from webox_chat.internal.schemas import (
     EntryList,
     GenerationList,
     OwnedConversationList,
+    PreciseConversation,
     UserConversationList,
 )
 from webox_kit.database import Database
@@ -59,7 +60,8 @@ class InternalService:
             )
             return UserConversationList(**page.model_dump())
         named = await self._found.of_user(user_id, ids)
-        return UserConversationList(conversations=list(named), next_cursor=None)
+        precise = list(map(PreciseConversation.model_validate, named))
+        return UserConversationList(conversations=precise, next_cursor=None)
 
     async def messages(
         self, user_id: int, conversation_id: int, limit: int, cursor: str | None, *, whole: bool

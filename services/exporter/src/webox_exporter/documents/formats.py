@@ -8,12 +8,17 @@ from webox_exporter.documents.model import Renderer
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of document: what it is called, served as, and whether a ZIP gains by deflating."""
+    """A kind of document: what it is called, and served as.
+
+    `deflates`: whether a ZIP gains by compressing it. `whole`: whether it holds failed and
+    superseded replies as well, and not only what one reads.
+    """
 
     name: str
     media_type: str
     module: str
     deflates: bool = True
+    whole: bool = False
 
     def renderer(self) -> Renderer:
         """The function that writes it, imported now: the HTTP process never needs it."""
@@ -27,6 +32,8 @@ FORMATS = {
         Format("pdf", "application/pdf", "pdf", deflates=False),
         Format("md", "text/markdown; charset=utf-8", "markdown"),
         Format("txt", "text/plain; charset=utf-8", "text"),
+        Format("json", "application/json", "json_document", whole=True),
+        Format("html", "text/html; charset=utf-8", "html_document"),
     )
 }
 ZIP_MEDIA_TYPE = "application/zip"

@@ -4,11 +4,20 @@ import re
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
 _EXTENSIONS = ["table", "strikethrough"]
 _NESTING_LIMIT = 40
+_MATH = re.compile(
+    r"\\\(.{1,1000}?\\\)|\\\[.{1,1000}?\\\]|\$\$[^$]{1,1000}\$\$"
+    r"|(?<![\\$\w])\$(?![\s$])[^$\n`]{0,200}[^$\s\\`]\$(?![\w$])",
+    re.DOTALL,
+)
+_TASK = re.compile(r"\[([ xX])\] ")
+_BOXES = {" ": "\N{BALLOT BOX} ", "x": "\N{BALLOT BOX WITH CHECK} "}
 
 
 def is_safe_link(target: str) -> bool:
@@ -33,13 +42,37 @@ class _CredulousParser(MarkdownIt):
 @cache
 def _strict_parser() -> MarkdownIt:
     options = {"html": False, "maxNesting": _NESTING_LIMIT}
-    return _StrictParser("commonmark", options).enable(_EXTENSIONS)
+    parser = _StrictParser("commonmark", options).enable(_EXTENSIONS)
+    parser.inline.ruler.before("escape", "math", _math)
+    parser.core.ruler.push("tasks", _tasks)
+    return parser
 
 
 @cache
 def _credulous_parser() -> MarkdownIt:
     options = {"html": True, "maxNesting": _NESTING_LIMIT}
     return _CredulousParser("commonmark", options).enable(_EXTENSIONS)
+
+
+def _math(state: StateInline, silent: bool) -> bool:
+    """A formula stays as it was typed: nothing in it is emphasis or an escape."""
+    formula = _MATH.match(state.src, state.pos, state.posMax)
+    if formula is None:
+        return False
+    if not silent:
+        state.push("text", "", 0).content = formula.group()
+    state.pos = formula.end()
+    return True
+
+
+def _tasks(state: StateCore) -> None:
+    """The box of a task is a character of the item's text."""
+    for opening, _, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        if opening.type != "list_item_open" or not inline.children:
+            continue
+        first = inline.children[0]
+        if task := _TASK.match(first.content if first.type == "text" else ""):
+            first.content = _BOXES[task[1].lower()] + first.content[task.end() :]
 
 
 def parse(text: str) -> list[Token] | None:

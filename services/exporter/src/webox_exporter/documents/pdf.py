@@ -124,11 +124,11 @@ class _Tally:
             self._cost = (self._cost or Decimal(0)) + answer.cost
 
     def line(self, name: str, words: Words) -> Tally:
-        parts = [words.count("answer", self._answers), ", ".join(self._models)]
+        parts = [words.answers(self._answers), ", ".join(self._models)]
         if self._tokens:
-            parts.append(words.count("token", self._tokens))
+            parts.append(f"{self._tokens} {words['tokens']}")
         if self._cost is not None:
-            parts.append(words.money(self._cost))
+            parts.append(words.dollars(self._cost))
         return Tally(name, palette.provider_colour(name), " · ".join(filter(None, parts)))
 
 

@@ -1,6 +1,7 @@
 """Characters that must not reach a file as they are."""
 
 import re
+from typing import Any
 
 _NEWLINES = re.compile("\r\n?|\u2028|\u2029|\x85")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -22,3 +23,14 @@ def _visible(match: re.Match[str]) -> str:
 def plain_text(text: str) -> str:
     """Text for a file that people print in a terminal: control characters shown, not obeyed."""
     return _CONTROLS.sub(_visible, normal_lines(text))
+
+
+def without_lone_surrogates(value: Any) -> Any:
+    """The same text, or JSON value with texts in it, such that UTF-8 can hold it."""
+    if isinstance(value, str):
+        return _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {name: without_lone_surrogates(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_lone_surrogates(each) for each in value]
+    return value

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Literal
 
 Language = Literal["fr", "en"]
@@ -29,6 +30,14 @@ _FRENCH = {
     "subject": "Conversation exportée de Webox",
     "untitled": "Sans titre",
     "index": "Conversations exportées",
+    "of": "sur",
+    "contents": "Sommaire",
+    "continued": "suite",
+    "answers": "réponses",
+    "answer": "réponse",
+    "tokens": "jetons",
+    "truncated": "coupée",
+    "answered by": "répondu par",
 }
 _ENGLISH = {
     "you": "You",
@@ -48,6 +57,14 @@ _ENGLISH = {
     "subject": "Conversation exported from Webox",
     "untitled": "Untitled",
     "index": "Exported conversations",
+    "of": "of",
+    "contents": "Contents",
+    "continued": "continued",
+    "answers": "answers",
+    "answer": "answer",
+    "tokens": "tokens",
+    "truncated": "cut",
+    "answered by": "answered by",
 }
 
 
@@ -72,3 +89,21 @@ class Words:
         day = "1er" if self.language == "fr" and moment.day == 1 else str(moment.day)
         joint = " à " if self.language == "fr" else ", "
         return f"{day} {month} {moment.year}{joint}{moment:%H:%M} UTC"
+
+    def number(self, value: Decimal) -> str:
+        """`1234.5`, with the language's decimal mark and no zeros that say nothing."""
+        digits = f"{value.normalize():f}"
+        return digits.replace(".", ",") if self.language == "fr" else digits
+
+    def seconds(self, milliseconds: int) -> str:
+        """`1,2 s` or `1.2 s`."""
+        return f"{self.number(round(Decimal(milliseconds) / 1000, 1))}\N{NO-BREAK SPACE}s"
+
+    def dollars(self, cost: Decimal) -> str:
+        """`0,0012 $` or `$0.0012`, exact."""
+        digits = self.number(cost)
+        return f"{digits}\N{NO-BREAK SPACE}$" if self.language == "fr" else f"${digits}"
+
+    def answers(self, count: int) -> str:
+        """`1 réponse`, `2 answers`."""
+        return f"{count}\N{NO-BREAK SPACE}{self['answer' if count == 1 else 'answers']}"

@@ -155,11 +155,13 @@ class _Rendering:
                 if self._progress.lost:
                     raise LostJobError
                 yield message
-                self._progress.messages_done += 1
+                self._progress.messages_done += message.counts
 
     def _page(self, conversation: Conversation, cursor: str | None) -> Future[MessagePage]:
         user_id = self._claimed.user_id
-        return self._portal.submit(self._chat.messages(user_id, conversation.id, cursor))
+        return self._portal.submit(
+            self._chat.messages(user_id, conversation.id, cursor, whole=self._kind.whole)
+        )
 
     def _check(self, conversation: Conversation, written: int) -> None:
         """Every message that chat counts must be there; only what came meanwhile may differ."""

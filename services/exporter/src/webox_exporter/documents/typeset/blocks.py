@@ -1,7 +1,8 @@
-"""Markdown as blocks: paragraphs, headings, lists, quotes, code, formulas, tables, rules."""
+"""Markdown as blocks: paragraphs, headings, lists, quotes, code, tables, rules."""
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
@@ -11,7 +12,7 @@ from webox_exporter.documents.sanitize import normal_lines
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Gap, Inset, Rule
 from webox_exporter.documents.typeset.code import code_block
-from webox_exporter.documents.typeset.inline import Span, math_source, pieces, spans_of
+from webox_exporter.documents.typeset.inline import Span, pieces, spans_of
 from webox_exporter.documents.typeset.paragraph import Paragraph, is_mirrored
 from webox_exporter.documents.typeset.styles import Styles
 from webox_exporter.documents.typeset.tables import Cell, Row, table
@@ -20,14 +21,13 @@ _QUOTE_INDENT = 12.0
 _BULLET_INDENT = 15.0
 _DIGIT = 5.8
 _BULLETS = "•\N{EN DASH}"
-_TASK = re.compile(r"\[([ xX])\] ")
-_BOXES = {" ": "\N{BALLOT BOX}", "x": "\N{BALLOT BOX WITH CHECK}"}
+_TASKS = ("\N{BALLOT BOX} ", "\N{BALLOT BOX WITH CHECK} ")
 
 
 def blocks(text: str, styles: Styles, width: float) -> Iterator[Block]:
     """The whole text; what Markdown cannot say safely comes out as it was typed."""
     text = normal_lines(text)
-    tokens = parse(text, math=True)
+    tokens = parse(text)
     setter = _Setter(styles, width)
     if tokens is None:
         return setter.paragraphs([Span(text)])
@@ -61,8 +61,6 @@ class _Setter:
                 yield from table(rows[0], rows[1:], self._styles, self._width)
             case "hr":
                 yield Rule(palette.FAINT, 15)
-            case "math_block":
-                yield from self.paragraphs([Span(_formula(node), math=True)])
             case _:
                 yield from self.paragraphs([Span(node.content)])
 
@@ -98,10 +96,8 @@ class _Setter:
         if children and children[0].type == "paragraph":
             first = children.pop(0)
             spans, tight = _inline(first), first.hidden
-            task = _TASK.match(spans[0].text) if spans else None
-            if task:
-                bullet = _BOXES[task.group(1).lower()]
-                spans[0] = Span(spans[0].text[task.end() :], bold=spans[0].bold)
+            if spans and spans[0].text.startswith(_TASKS):
+                bullet, spans[0] = spans[0].text[0], replace(spans[0], text=spans[0].text[2:])
         yield from self.paragraphs(spans, tight=tight, bullet=bullet)
         for child in children:
             yield from self._block(child)
@@ -121,10 +117,6 @@ def _is_mirrored(node: SyntaxTreeNode) -> bool:
     """Whether the first text inside runs from right to left."""
     first = next((each for each in node.walk() if each.type == "inline"), None)
     return first is not None and is_mirrored([Span(first.content)])
-
-
-def _formula(node: SyntaxTreeNode) -> str:
-    return math_source(node.token) if node.token else node.content
 
 
 def _row(row: SyntaxTreeNode) -> Row:

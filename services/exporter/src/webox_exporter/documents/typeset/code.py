@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 from pygments.token import Token, _TokenType
-from pygments.util import ClassNotFound
 from reportlab.lib.colors import Color, HexColor
 
+from webox_exporter.documents.highlighting import lexer_for
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Placed
 from webox_exporter.documents.typeset.chains import mono, sans
@@ -20,9 +19,6 @@ from webox_exporter.documents.typeset.styles import TextStyle
 from webox_exporter.documents.typeset.wording import Look, Word, words_of
 
 _PADDING = 7.0
-_MOST_HIGHLIGHTED = 40_000
-"""Some lexers take far more than linear time; a listing longer than this stays plain."""
-_LONGEST_NAME = 30
 _FEWEST_LINES = 2
 _NAME_SIZE = 6.5
 _MOST_OVERHANG = 1.4
@@ -88,8 +84,9 @@ def _name_look() -> Look:
 
 def code_block(source: str, language: str, style: TextStyle) -> CodeBlock:
     """A listing, coloured when `language` names one that pygments knows."""
-    lexer = _lexer(language)
-    lines = list(_lines(source.expandtabs(4).rstrip("\n"), lexer, style))
+    source = source.expandtabs(4).rstrip("\n")
+    lexer = lexer_for(source, language)
+    lines = list(_lines(source, lexer, style))
     return CodeBlock(lines, style, lexer.name if lexer else "")
 
 
@@ -106,19 +103,9 @@ def _lines(source: str, lexer: Lexer | None, style: TextStyle) -> Iterator[list[
 
 
 def _lexed(source: str, lexer: Lexer | None) -> Iterator[tuple[_TokenType, str]]:
-    if lexer is None or len(source) > _MOST_HIGHLIGHTED:
+    if lexer is None:
         return iter([(Token.Text, source)])
     return iter(lexer.get_tokens(source))
-
-
-def _lexer(language: str) -> Lexer | None:
-    name = language.strip().split(" ", 1)[0].strip("{}.").lower()
-    if not name or len(name) > _LONGEST_NAME:
-        return None
-    try:
-        return get_lexer_by_name(name, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
 
 
 @cache

@@ -26,24 +26,23 @@ class Span:
     bold: bool = False
     italic: bool = False
     code: bool = False
-    math: bool = False
     struck: bool = False
     link: str | None = None
 
     def look(self, style: TextStyle) -> Look:
         """How it looks in a paragraph of that style."""
-        return _look(style, self.bold or style.bold, self.italic, self.code, self.math,
+        return _look(style, self.bold or style.bold, self.italic, self.code,
                      self.struck, self.link)  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
 def _look(
-    style: TextStyle, bold: bool, italic: bool, code: bool, math: bool, struck: bool, link: str | None
+    style: TextStyle, bold: bool, italic: bool, code: bool, struck: bool, link: str | None
 ) -> Look:  # fmt: skip
-    chain = mono(bold=bold) if code or math else sans(bold=bold, italic=italic)
+    chain = mono(bold=bold) if code else sans(bold=bold, italic=italic)
     return Look(
         chain=chain,
-        size=style.size * (_CODE_SIZE if code or math else 1),
+        size=style.size * (_CODE_SIZE if code else 1),
         colour=palette.LINK if link else style.colour,
         bold=bold,
         ground=palette.CODE_CHIP if code else None,
@@ -83,18 +82,9 @@ def _leaf(token: Token, look: Span) -> Span:
             return replace(look, text="\n")
         case "code_inline":
             return replace(look, text=token.content, code=True)
-        case "math_inline" | "math_inline_double" | "math_single":
-            return replace(look, text=math_source(token), math=True)
         case "image":
             return _image(token, look)
     return replace(look, text=token.content)
-
-
-def math_source(token: Token) -> str:
-    """A formula as it was typed, delimiters and all."""
-    opening = token.markup
-    closing = {"\\(": "\\)", "\\[": "\\]"}.get(opening, opening)
-    return f"{opening}{token.content}{closing}"
 
 
 def _image(token: Token, look: Span) -> Span:

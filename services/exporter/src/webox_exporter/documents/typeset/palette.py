@@ -1,8 +1,10 @@
 """Colours, parsed once: reportlab would compile a colour string at every use."""
 
-from zlib import crc32
+from functools import lru_cache
 
 from reportlab.lib.colors import Color, HexColor
+
+from webox_exporter.documents import colours
 
 INK = HexColor("#1F2430")
 MUTED = HexColor("#667085")
@@ -14,30 +16,11 @@ CODE_CHIP = HexColor("#EEF1F4")
 MISSING_PAPER = HexColor("#F3F0E0")
 TABLE_HEAD = HexColor("#F2F4F7")
 QUOTE_BAR = HexColor("#98A2B3")
-USER = HexColor("#475467")
+USER = HexColor(colours.USER)
 WHITE = HexColor("#FFFFFF")
 
-_PROVIDERS = {
-    "gpt": HexColor("#0B7A5C"),
-    "claude": HexColor("#B1502F"),
-    "mistral": HexColor("#C2410C"),
-    "gemini": HexColor("#1A66D0"),
-    "deepseek": HexColor("#4353D9"),
-    "groq": HexColor("#BE2F2F"),
-    "openrouter": HexColor("#6D3FC4"),
-    "ollama": HexColor("#344054"),
-    "demo": HexColor("#8A6116"),
-}
-_OTHERS = tuple(
-    HexColor(code)
-    for code in ("#0E7490", "#9D174D", "#4D7C0F", "#7C3AED", "#A16207", "#0F766E", "#B4235A")
-)
 
-
+@lru_cache(maxsize=1000)
 def provider_colour(provider: str) -> Color:
     """A provider's own colour, dark enough for white text; always the same for one name."""
-    name = provider.casefold()
-    for beginning, colour in _PROVIDERS.items():
-        if name.startswith(beginning):
-            return colour
-    return _OTHERS[crc32(name.encode()) % len(_OTHERS)]
+    return HexColor(colours.accent_of(provider))
