@@ -1,11 +1,9 @@
 """Words whose glyphs depend on each other: HarfBuzz says which glyphs, and where they go.
 
 Each glyph gets a code point of its own, with the characters that it stands for, so that reportlab
-can embed it and a reader can copy the text. Copying works glyph by glyph: the characters of
-a cluster are shared out over its glyphs in reading order, one each. Where there are more glyphs
-than characters, `/ActualText` (PDF 1.7, 14.9.4) says what they stand for together; where there are
-fewer, right-to-left text gets empty glyphs, since readers differ about the order of several
-characters on one glyph.
+can embed it and a reader can copy the text. What several glyphs stand for together, or one that is
+off its place, is said by `/ActualText` (PDF 1.7, 14.9.4). Right-to-left text is shared out one
+character a glyph, since readers differ about the order of several.
 """
 
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from typing import NamedTuple
 import uharfbuzz
 
 from webox_exporter.documents.typeset.faces import Face
-from webox_exporter.documents.typeset.to_unicode import private_code
+from webox_exporter.documents.typeset.to_unicode import empty_code, private_code
 
 
 class Glyph(NamedTuple):
@@ -48,6 +46,11 @@ class _Placed(NamedTuple):
     right: int
     up: int
     advance: int
+
+
+_NOTHING = _Placed(0, 0, 0, 0)
+_ON_ITS_PLACE = 50.0
+"""A glyph that is moved by less, in thousandths of the size, is found where it is looked for."""
 
 
 @lru_cache(maxsize=4096)
@@ -84,37 +87,36 @@ def _groups(
     face: Face, text: str, placed: list[_Placed], scale: float, *, backwards: bool
 ) -> Iterator[Group]:
     """The cluster's glyphs, each with the characters it stands for."""
-    shared = list(_shared_out(text, placed[::-1] if backwards else placed, empty=backwards))
-    for chars, glyphs in shared[::-1] if backwards else shared:
-        ordered = glyphs[::-1] if backwards else glyphs
-        drawn = tuple(
-            _glyph(face, each, chars if not number else "", scale)
-            for number, each in enumerate(ordered)
-        )
-        yield Group(drawn, chars if len(drawn) > 1 else None)
+    if not backwards:
+        yield _group(face, text, placed, scale)
+        return
+    for char, glyphs in reversed(list(_shared_out(text, placed[::-1]))):
+        yield _group(face, char, glyphs[::-1], scale)
 
 
-def _shared_out(
-    text: str, placed: list[_Placed], *, empty: bool
-) -> Iterator[tuple[str, list[_Placed]]]:
-    """Characters and glyphs in reading order: the first takes the glyphs that are too many."""
+def _group(face: Face, text: str, placed: list[_Placed], scale: float) -> Group:
+    """Between two empty glyphs if need be, which say where the group begins and ends."""
+    first = placed[0]
+    if len(placed) == 1 and not first.up and abs(first.right) * scale < _ON_ITS_PLACE:
+        return Group((_glyph(face, first, text, scale),))
+    ordered = [_NOTHING, *placed, _NOTHING]
+    glyphs = [_glyph(face, each, "", scale) for each in ordered[1:]]
+    return Group((_glyph(face, _NOTHING, text, scale), *glyphs), text)
+
+
+def _shared_out(text: str, placed: list[_Placed]) -> Iterator[tuple[str, list[_Placed]]]:
+    """Each character with its glyphs, in reading order: the first takes those too many."""
     surplus = max(len(placed) - len(text), 0)
-    yield text[: 1 if empty or len(placed) > 1 else None], placed[: surplus + 1]
-    rest, glyphs = text[1:], placed[surplus + 1 :]
-    if empty:
-        glyphs = glyphs + [_Placed(0, 0, 0, 0)] * (len(rest) - len(glyphs))
-    for number, each in enumerate(glyphs):
-        yield rest[number : None if number == len(glyphs) - 1 else number + 1], [each]
+    yield text[0], placed[: surplus + 1]
+    missing = [_NOTHING] * (len(text) - len(placed))
+    for char, each in zip(text[1:], [*placed[surplus + 1 :], *missing], strict=True):
+        yield char, [each]
 
 
 def _glyph(face: Face, placed: _Placed, chars: str, scale: float) -> Glyph:
-    glyph = placed.glyph or _empty_glyph(face)
-    char = private_code(face, glyph, chars)
+    if placed is _NOTHING:
+        return Glyph(empty_code(face, chars), 0, 0, 0)
+    char = private_code(face, placed.glyph, chars)
     right = placed.right * scale
     after = placed.advance * scale - face.widths[char] - right
     return Glyph(char, right, placed.up * scale, after)
-
-
-@lru_cache(maxsize=256)
-def _empty_glyph(face: Face) -> int:
-    return int(face.shaper.get_nominal_glyph(0x20) or 0)

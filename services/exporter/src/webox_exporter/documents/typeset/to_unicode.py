@@ -34,6 +34,19 @@ def private_code(face: Face, glyph: int, text: str) -> str:
     return _codes[key]
 
 
+def empty_code(face: Face, text: str) -> str:
+    """A character that prints nothing, is of no width, and is copied as `text`."""
+    code = private_code(face, face.shaper.get_nominal_glyph(_SPACE) or 0, f"{text}{_NO_WIDTH}")
+    face.font.face.charWidths[ord(code)] = 0
+    _texts[ord(code)] = text
+    return code
+
+
+_SPACE = 0x20
+_NO_WIDTH = "\0"
+"""Tells an empty glyph from a space that stands for the same text."""
+
+
 def _add(face: Face, glyph: int, code: int) -> None:
     tables = face.font.face
     tables.charToGlyph[code] = glyph
