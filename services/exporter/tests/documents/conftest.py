@@ -1,9 +1,11 @@
+import html
 import io
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,6 +39,14 @@ def answered(content: str, provider: str = "GPT-4", number: int = 2, **more: Any
     return Message(number, "assistant", content, NOON, provider, "gpt-4-turbo", **more)
 
 
+class Box(NamedTuple):
+    """A word, and its left and right edge in points."""
+
+    text: str
+    left: float
+    right: float
+
+
 class Printed:
     """A PDF, and what a reader gets of it."""
 
@@ -51,6 +61,13 @@ class Printed:
             ["pdftotext", "-enc", "UTF-8", str(self._file), "-"], capture_output=True, check=True
         )
         return " ".join(printed.stdout.decode().split())
+
+    def boxes(self) -> list[Box]:
+        """Every word of the document and where it stands on its page."""
+        command = ["pdftotext", "-bbox", "-enc", "UTF-8", str(self._file), "-"]
+        page = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+        found = re.findall(r'<word xMin="([\d.]+)"[^>]* xMax="([\d.]+)"[^>]*>([^<]*)<', page)
+        return [Box(html.unescape(text), float(left), float(right)) for left, right, text in found]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from webox_exporter.documents.model import Conversation, Message
 from webox_exporter.documents.sanitize import plain_text
 from webox_exporter.documents.turns import Turn, turns
 from webox_exporter.documents.typeset import palette
-from webox_exporter.documents.typeset.block import Block, Inset, Stack
+from webox_exporter.documents.typeset.block import Block, Gap, Inset, Stack
 from webox_exporter.documents.typeset.blocks import blocks
 from webox_exporter.documents.typeset.columns import GAP, Column, Columns
 from webox_exporter.documents.typeset.front import Entry, Tally, contents, title_page
@@ -31,7 +31,10 @@ _TITLE_LENGTH = 120
 _MOST_COLUMNS = 3
 _FEWEST_ENTRIES = 5
 _FEWEST_PAGES = 4
-"""Contents are for documents with as many questions, or pages, as this."""
+"""Contents are for documents with as many questions, or several on as many pages, as this."""
+_LOPSIDED = 3
+_LONG = 3_000
+"""An answer longer than this, and that many times the others, would leave them empty columns."""
 
 
 def render(
@@ -65,7 +68,8 @@ class _Document:
         if turn.question is not None:
             self._question(turn.question)
         comparison = _comparison(turn.answers, self._words)
-        for block in [comparison] if comparison else self._stacked(turn.answers):
+        below = [Gap(8), comparison, Gap(8)] if comparison else self._stacked(turn.answers)
+        for block in below:
             self._pages.add(block)
         for answer in turn.answers:
             speaker = _speaker(answer, self._words)
@@ -102,7 +106,8 @@ class _Document:
         ]
         tallies = [tally.line(name, self._words) for name, tally in self._tallies.items()]
         yield title_page(self._title, self._words["subject"], facts, tallies)
-        if len(self._entries) >= _FEWEST_ENTRIES or (self._entries and pages >= _FEWEST_PAGES):
+        several = len(self._entries) > 1 and pages >= _FEWEST_PAGES
+        if several or len(self._entries) >= _FEWEST_ENTRIES:
             yield contents(self._words["contents"], self._entries)
 
 
@@ -135,6 +140,9 @@ class _Tally:
 def _comparison(answers: list[Message], words: Words) -> Columns | None:
     """Two or three answers side by side, when all that is in them fits a column."""
     if not 1 < len(answers) <= _MOST_COLUMNS:
+        return None
+    *_, second, longest = sorted(len(answer.content) for answer in answers)
+    if longest > max(_LONG, _LOPSIDED * second):
         return None
     width = (TEXT_WIDTH - GAP * (len(answers) - 1)) / len(answers)
     columns = Columns([_column(answer, words, width) for answer in answers])

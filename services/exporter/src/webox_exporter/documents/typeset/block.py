@@ -99,7 +99,7 @@ class Stack(Block):
         if not placed:
             return Placed(None, 0, rest)
         whole = Stack(placed)
-        whole._heights = heights  # noqa: SLF001 - one of its own kind
+        whole._heights = heights
         return Placed(whole, height, rest)
 
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:
@@ -151,5 +151,5 @@ class Inset(Block):
     def _around(self, block: Block, height: float) -> "Inset":
         inset = Inset(block, self._indent, self._bar,
                       bar_width=self._bar_width, mirrored=self._mirrored)  # fmt: skip
-        inset._height = height  # noqa: SLF001 - one of its own kind
+        inset._height = height
         return inset

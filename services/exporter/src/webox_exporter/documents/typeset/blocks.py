@@ -1,6 +1,5 @@
 """Markdown as blocks: paragraphs, headings, lists, quotes, code, tables, rules."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 

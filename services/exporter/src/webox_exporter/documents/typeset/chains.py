@@ -65,7 +65,8 @@ class FontChain:
             if len(self._known) >= _KNOWN_AT_MOST:
                 self._known.clear()
             self._known[char] = self._find(char)
-        return self._known[char]
+        found = self._known[char]
+        return face_elsewhere(char) if found is None and char not in NEVER_OBEYED else found
 
     def _find(self, char: str) -> Face | None:
         if char in NEVER_OBEYED:
@@ -76,7 +77,7 @@ class FontChain:
                 return face
         if char.isspace() or _JOINER.match(char):
             return self.first
-        return face_elsewhere(ord(char))
+        return None
 
 
 def _run(face: Face, text: str, *, missing: bool) -> Run:

@@ -62,7 +62,7 @@ class CodeBlock(Block):
 
     def _with(self, lines: list[Line]) -> "CodeBlock":
         part = CodeBlock([], self._style)
-        part._lines = lines  # noqa: SLF001 - one of its own kind
+        part._lines = lines
         return part
 
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from unicodedata import bidirectional
 
 from bidi.algorithm import (
+    explicit_embed_and_overrides,
     get_base_level,
     get_embedding_levels,
     get_empty_storage,
-    explicit_embed_and_overrides,
     resolve_implicit_levels,
     resolve_neutral_types,
     resolve_weak_types,
@@ -48,7 +48,7 @@ def levels_of(text: str) -> list[int]:
         resolve_neutral_types,
         resolve_implicit_levels,
     ):
-        step(storage, False)  # noqa: FBT003 - `debug`, which has no name in all of them
+        step(storage, False)
     return _spread(chars, storage["chars"], base)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import uharfbuzz
@@ -21,21 +21,22 @@ _MAY_NOT_BE_EMBEDDED = 0x0002
 """OS/2 table, fsType: Restricted License embedding."""
 
 
-def face_elsewhere(code: int) -> Face | None:
-    """The first of the other fonts that has this code point; None when none has it."""
-    for path, index, codes in _catalogue():
-        if code in codes:
-            return _face(path, index)
+@lru_cache(maxsize=10_000)
+def face_elsewhere(char: str) -> Face | None:
+    """The first of the other fonts that has this character; None when none has it."""
+    for path, codes in catalogue():
+        if ord(char) in codes:
+            return _face(path)
     return None
 
 
 @cache
-def _face(path: Path, index: int) -> Face:
-    return from_file(path, index)
+def _face(path: Path) -> Face:
+    return from_file(path)
 
 
 @cache
-def _catalogue() -> list[tuple[Path, int, uharfbuzz.Set]]:
+def catalogue() -> list[tuple[Path, uharfbuzz.Set]]:
     """All fonts that a PDF can embed, with the code points they have."""
     return [entry for path in _files() for entry in _usable(path)]
 
@@ -47,17 +48,16 @@ def _files() -> Iterator[Path]:
         yield from sorted(path for path in found if path.suffix.lower() in {".ttf", ".ttc"})
 
 
-def _usable(path: Path) -> Iterator[tuple[Path, int, uharfbuzz.Set]]:
+def _usable(path: Path) -> Iterator[tuple[Path, uharfbuzz.Set]]:
     """What the file has, if it can be read, has TrueType outlines and may be embedded."""
     try:
-        blob = uharfbuzz.Blob.from_file_path(path)
-        face = uharfbuzz.Face(blob)
+        face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(path))
         if "glyf" in face.table_tags and not _is_restricted(face):
-            yield path, 0, face.unicodes
+            yield path, face.unicodes
     except (OSError, ValueError, uharfbuzz.HarfBuzzError):
         return
 
 
 def _is_restricted(face: uharfbuzz.Face) -> bool:
     table = face.reference_table("OS/2").data
-    return bool(int.from_bytes(table[8:10], "big") & 0x000F == _MAY_NOT_BE_EMBEDDED)
+    return int.from_bytes(table[8:10], "big") & 0x000F == _MAY_NOT_BE_EMBEDDED

@@ -33,7 +33,6 @@ class Face:
         name: str,
         load: Loader,
         *,
-        index: int = 0,
         shaped: bool = False,
         weight: float = 0.0,
     ) -> None:
@@ -41,7 +40,6 @@ class Face:
         self.shaped = shaped
         self.weight = weight
         self._load = load
-        self._index = index
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -55,17 +53,17 @@ class Face:
     @cached_property
     def codes(self) -> set[int]:
         """The code points of its characters, without control characters."""
-        return {code for code in self.shaper.face.unicodes if code >= 0x20 and not 0x7F <= code <= 0x9F}  # noqa: E501, PLR2004 - C0, DEL, C1
+        return set(self.shaper.face.unicodes).difference(range(0x20), range(0x7F, 0xA0))
 
     @cached_property
     def shaper(self) -> uharfbuzz.Font:
         """The font as HarfBuzz has it; its measures are in the font's own units."""
-        return uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob(self._bytes), self._index))
+        return uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob(self._bytes)))
 
     @cached_property
     def font(self) -> ttfonts.TTFont:
         """The font as reportlab embeds it, registered under its name."""
-        font = ttfonts.TTFont(self.name, BytesIO(self._bytes), subfontIndex=self._index)
+        font = ttfonts.TTFont(self.name, BytesIO(self._bytes))
         pdfmetrics.registerFont(font)
         return font
 
@@ -117,10 +115,9 @@ def _micro_hei() -> Face:
     return Face("WenQuanYiMicroHei", load, weight=0.03)
 
 
-def from_file(path: Path, index: int) -> Face:
-    """A face of a font that somebody else installed."""
-    return Face(f"{path.stem.replace(' ', '')}-{index}", path.read_bytes,
-                index=index, shaped=True, weight=0.03)  # fmt: skip
+def from_file(path: Path) -> Face:
+    """A font that somebody else installed; of a collection, the first."""
+    return Face(path.stem.replace(" ", ""), path.read_bytes, shaped=True, weight=0.03)
 
 
 MONO = {

@@ -25,7 +25,9 @@ def fill(words: list[Word], width: float) -> Iterator[Line]:
                 taken = sum(each.width for each in line)
                 good = 0
                 continue
-            head, tail = cut(word, width - taken) if _has_room(word, width - taken) else (None, word)
+            head, tail = (
+                cut(word, width - taken) if _has_room(word, width - taken) else (None, word)
+            )
             if head is None and not line:
                 head, tail = cut(word, width)
             yield [*line, head] if head else line

@@ -11,14 +11,12 @@ from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block
 from webox_exporter.documents.typeset.chains import sans
 from webox_exporter.documents.typeset.label import fitted
-from webox_exporter.documents.typeset.lines import width_of
 from webox_exporter.documents.typeset.metadata import About, describe
 from webox_exporter.documents.typeset.pen import Pen
 from webox_exporter.documents.typeset.styles import (
     FOOT,
     MARGIN,
     PAGE_HEIGHT,
-    PAGE_WIDTH,
     TEXT_HEIGHT,
     TEXT_WIDTH,
 )
@@ -92,8 +90,7 @@ class Pages:
         self.pen.line(MARGIN, height, fitted(self._about.title, look, TEXT_WIDTH))
         self.pen.rectangle(MARGIN, height - 6, TEXT_WIDTH, 0.4, palette.FAINT)
         count = words_of([(f"{self._page} {self.number} {self._of} ", look)])
-        digits = width_of(words_of([("0000", look)]))
-        end = self.pen.line(PAGE_WIDTH - MARGIN - digits - width_of(count), FOOT * 0.7, count)
+        end = self.pen.line(MARGIN, FOOT * 0.7, count)
         self.canvas.saveState()
         self.canvas.translate(end, FOOT * 0.7)
         self.canvas.doForm(_TOTAL_FORM)
@@ -117,6 +114,7 @@ class Pages:
         self._furnish = lambda: None
         for part in pages:
             self.number = 0
+            self._turn()
             for block in part:
                 self.add(block)
             self.canvas.showPage()

@@ -72,7 +72,7 @@ class Paragraph(Block):
 
     def _with(self, lines: list[Line]) -> "Paragraph":
         part = Paragraph([], self._style, bullet=self._bullet)
-        part._lines, part._mirrored = lines, self._mirrored  # noqa: SLF001 - one of its own kind
+        part._lines, part._mirrored = lines, self._mirrored
         return part
 
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:

@@ -5,6 +5,7 @@ by one, and text set word by word through the public calls takes twice the time.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import groupby
 
 from reportlab.lib.colors import Color
@@ -33,11 +34,10 @@ class Pen:
         self, x: float, y: float, width: float, height: float, colour: Color, radius: float = 0
     ) -> None:
         """A filled rectangle, its lower left corner at (x, y)."""
-        self.canvas.setFillColor(colour)
-        if radius:
-            self.canvas.roundRect(x, y, width, height, radius, stroke=0, fill=1)
-        else:
-            self.canvas.rect(x, y, width, height, stroke=0, fill=1)
+        shape = _rounded(x, y, width, height, radius) if radius else [
+            f"{x:.2f} {y:.2f} {width:.2f} {height:.2f} re"
+        ]  # fmt: skip
+        self.canvas._code.extend([f"{_operands(colour)} rg", *shape, "f"])  # noqa: SLF001 - as above
 
     def lines(self, lines: Iterable[tuple[float, float, Line]]) -> None:
         """Lines of words, each with the x of its left end and the y of its baseline."""
@@ -163,6 +163,25 @@ def _placed(glyph: Glyph, char: str, size: float) -> Iterator[str]:
         yield "0 Ts"
 
 
+def _rounded(x: float, y: float, width: float, height: float, radius: float) -> Iterator[str]:
+    """The path of a rectangle with round corners."""
+    left, right, low, high = x + radius, x + width - radius, y + radius, y + height - radius
+    end, top, bend = x + width, y + height, radius * _QUARTER
+    yield f"{left:.2f} {y:.2f} m {right:.2f} {y:.2f} l"
+    yield f"{right + bend:.2f} {y:.2f} {end:.2f} {low - bend:.2f} {end:.2f} {low:.2f} c"
+    yield f"{end:.2f} {high:.2f} l"
+    yield f"{end:.2f} {high + bend:.2f} {right + bend:.2f} {top:.2f} {right:.2f} {top:.2f} c"
+    yield f"{left:.2f} {top:.2f} l"
+    yield f"{left - bend:.2f} {top:.2f} {x:.2f} {high + bend:.2f} {x:.2f} {high:.2f} c"
+    yield f"{x:.2f} {low:.2f} l"
+    yield f"{x:.2f} {low - bend:.2f} {left - bend:.2f} {y:.2f} {left:.2f} {y:.2f} c h"
+
+
+_QUARTER = 0.5523
+"""How far a quarter of a circle's control points are from its ends, as a share of the radius."""
+
+
+@cache
 def _operands(colour: Color) -> str:
     return f"{colour.red:.3f} {colour.green:.3f} {colour.blue:.3f}"
 

@@ -3,9 +3,11 @@
 Each glyph gets a code point of its own, with the characters that it stands for, so that reportlab
 can embed it and a reader can copy the text. What several glyphs stand for together, or one that is
 off its place, is said by `/ActualText` (PDF 1.7, 14.9.4). Right-to-left text is shared out one
-character a glyph, since readers differ about the order of several.
+character a glyph, since readers differ about the order of several. After an accent at a word's end
+comes a right-to-left mark, or poppler would put the accent before the word.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,9 +50,10 @@ class _Placed(NamedTuple):
     advance: int
 
 
+_RIGHT_TO_LEFT_MARK = "\u200f"
 _NOTHING = _Placed(0, 0, 0, 0)
-_ON_ITS_PLACE = 50.0
-"""A glyph that is moved by less, in thousandths of the size, is found where it is looked for."""
+_ON_ITS_PLACE = 1.0
+"""Readers sort glyphs by place: one that is moved by this much, in thousandths, needs a text."""
 
 
 @lru_cache(maxsize=4096)
@@ -60,11 +63,15 @@ def shape(face: Face, text: str, *, backwards: bool) -> Shaped:
     starts = sorted({*clusters, len(text)})
     ends = dict(zip(starts, starts[1:], strict=False))
     scale = 1000 / face.shaper.face.upem
-    groups = [
-        group
-        for start, placed in clusters.items()
-        for group in _groups(face, text[start : ends[start]], placed, scale, backwards=backwards)
-    ]
+    groups: list[Group] = []
+    for start, placed in clusters.items():
+        part = text[start : ends[start]]
+        if not backwards:
+            groups.append(_group(face, part, placed, scale))
+        else:
+            groups += _shared_groups(face, part, placed, scale)
+    if backwards and unicodedata.category(text[-1])[0] == "M":
+        groups.insert(0, Group((Glyph(empty_code(face, _RIGHT_TO_LEFT_MARK), 0, 0, 0),)))
     width = sum(each.advance for placed in clusters.values() for each in placed) * scale
     return Shaped(tuple(groups), width)
 
@@ -83,13 +90,8 @@ def _clusters(face: Face, text: str, *, backwards: bool) -> dict[int, list[_Plac
     return clusters
 
 
-def _groups(
-    face: Face, text: str, placed: list[_Placed], scale: float, *, backwards: bool
-) -> Iterator[Group]:
-    """The cluster's glyphs, each with the characters it stands for."""
-    if not backwards:
-        yield _group(face, text, placed, scale)
-        return
+def _shared_groups(face: Face, text: str, placed: list[_Placed], scale: float) -> Iterator[Group]:
+    """A right-to-left cluster's glyphs, each with the character it stands for."""
     for char, glyphs in reversed(list(_shared_out(text, placed[::-1]))):
         yield _group(face, char, glyphs[::-1], scale)
 

@@ -91,7 +91,9 @@ class Table(Block):
                 above = [lines[:count] for lines in waiting[0]]
                 below = [lines[count:] for lines in waiting[0]]
                 height += self._height(above)
-                return Placed(self._with([*taken, above]), height, self._with([below, *waiting[1:]]))
+                return Placed(
+                    self._with([*taken, above]), height, self._with([below, *waiting[1:]])
+                )
         if not taken:
             return Placed(None, 0, self)
         return Placed(self._with(taken), height, self._with(waiting))

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reportlab.lib.colors import Color
@@ -19,6 +19,7 @@ _LONGEST_PIECE = 40
 _WORDS = re.compile(
     rf"[ \t]{{1,{_LONGEST_PIECE}}}|[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
 )
+_KNOWN_AT_MOST = 5_000
 _ANY = re.compile(r".{1,100}", re.DOTALL)
 _IDEOGRAPHS = re.compile(
     r"\s+|[（「『《〈【〔〖｛［‘“(\[{]*[^\s][、。，．：；？！）」』》〉】〕〗｝］’”…‥・ー々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ]*"
@@ -46,6 +47,8 @@ class Look:
     struck: bool = False
     verbatim: bool = False
     """Whether a line may end anywhere, and spaces count."""
+    known: dict[tuple[str, Face, int], "Word"] = field(default_factory=dict, repr=False)
+    """Words that were measured already: most come again and again."""
 
 
 class Word(NamedTuple):
@@ -103,7 +106,12 @@ def _words(text: str, look: Look, level: int) -> Iterator[Word]:
         else:
             pattern = _THAI if run.face in _SYLLABIC else _WORDS
             for piece in pattern.findall(run.text):
-                yield _word(piece, run.face, look, level, ends=pattern is _THAI)
+                key = (piece, run.face, level)
+                word = look.known.get(key)
+                if word is None:
+                    word = _word(piece, run.face, look, level, ends=pattern is _THAI)
+                    _remember(key, word)
+                yield word
 
 
 def _box(char: str, face: Face, look: Look, level: int) -> Word:
@@ -114,6 +122,13 @@ def _box(char: str, face: Face, look: Look, level: int) -> Word:
 
 BOX_SIZE = 0.7
 """The size of a code in its box, as a share of the text's."""
+
+
+def _remember(key: tuple[str, Face, int], word: Word) -> None:
+    known = word.look.known
+    if len(known) >= _KNOWN_AT_MOST:
+        known.clear()
+    known[key] = word
 
 
 def _verbatim(text: str, face: Face, look: Look, level: int) -> Word:
@@ -185,7 +200,11 @@ def _between_clusters(word: Word, at: int) -> int:
 
 
 def _continues(char: str, before: str) -> bool:
-    return unicodedata.category(char)[0] == "M" or _NEEDS_SHAPING.match(char) is not None or before == "\u200d"
+    return (
+        unicodedata.category(char)[0] == "M"
+        or _NEEDS_SHAPING.match(char) is not None
+        or before == "\u200d"
+    )
 
 
 def may_not_begin_a_line(char: str) -> bool:
