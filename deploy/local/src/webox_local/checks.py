@@ -103,7 +103,7 @@ def _scripts() -> str:
     """What the exporter's fonts can print, by its own word."""
     command = [service_program("exporter"), "scripts"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     except OSError as error:
         raise CannotStartError(f"The exporter cannot be asked: {error}") from None
     if found.returncode:

@@ -214,7 +214,7 @@ class TestTheFile:
             )
         ]
         document = reader(printed(*messages))
-        contents = [page for page in document.pages if "Question 60 ?" in page.extract_text()][0]
+        contents = next(page for page in document.pages if "Question 60 ?" in page.extract_text())
         line = _link_over(contents, 60, of=document)
         assert "Question 60 ?" in document.pages[line].extract_text()
         assert len(document.outline) == 120

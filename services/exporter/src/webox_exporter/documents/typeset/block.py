@@ -109,7 +109,10 @@ class Stack(Block):
 
 
 class Inset(Block):
-    """A block further in, with a bar beside it if it has a colour; mirrored in right-to-left text."""
+    """A block further in, with a bar beside it if it has a colour.
+
+    Mirrored, for right-to-left text, it is indented on the right.
+    """
 
     def __init__(
         self,

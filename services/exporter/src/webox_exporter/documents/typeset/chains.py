@@ -72,7 +72,7 @@ class FontChain:
         if char in NEVER_OBEYED:
             return None
         own = SCRIPT_FACES.get(script_of(ord(char)))
-        for face in (*self._faces, *([own] if own else ()), *LAST_CHOICES):
+        for face in (*self._faces, *([own] if own else []), *LAST_CHOICES):
             if char in face.characters:
                 return face
         if char.isspace() or _JOINER.match(char):

@@ -12,6 +12,7 @@ from functools import cached_property
 from importlib import import_module, resources
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import uharfbuzz
 from reportlab.pdfbase import pdfmetrics, ttfonts
@@ -80,11 +81,12 @@ class Face:
 class _Widths(dict[str, float]):
     def __init__(self, face: ttfonts.TTFontFace) -> None:
         super().__init__()
-        self._face = face
+        self._face: Any = face
 
     def __missing__(self, char: str) -> float:
         code = 0x20 if char == "\N{NO-BREAK SPACE}" else ord(char)
-        width = self[char] = self._face.getCharWidth(code)
+        width: float = self._face.getCharWidth(code)
+        self[char] = width
         return width
 
 

@@ -25,11 +25,7 @@ def fill(words: list[Word], width: float) -> Iterator[Line]:
                 taken = sum(each.width for each in line)
                 good = 0
                 continue
-            head, tail = (
-                cut(word, width - taken) if _has_room(word, width - taken) else (None, word)
-            )
-            if head is None and not line:
-                head, tail = cut(word, width)
+            head, tail = _divided(word, width - taken, must=not line)
             yield [*line, head] if head else line
             line, taken = [], 0.0
             if tail is None:
@@ -43,9 +39,11 @@ def fill(words: list[Word], width: float) -> Iterator[Line]:
     yield _trimmed(line)
 
 
-def _has_room(word: Word, room: float) -> bool:
-    """Whether a wide character and its accents would fit: else the word begins a line."""
-    return room > 2 * word.look.size and not word.missing
+def _divided(word: Word, room: float, *, must: bool) -> tuple[Word | None, Word | None]:
+    """What of the word goes on this line, and what is left; nothing does on the line's last bit."""
+    if must or (room > 2 * word.look.size and not word.missing):
+        return cut(word, room)
+    return None, word
 
 
 def _breaks_between(before: Word, after: Word) -> bool:

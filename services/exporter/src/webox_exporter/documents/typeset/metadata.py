@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfdoc
@@ -43,9 +44,10 @@ def describe(canvas: Canvas, about: About) -> None:
     canvas.setAuthor(_CREATOR)
     canvas.setCreator(_CREATOR)
     canvas.setSubject(about.subject)
-    canvas.setKeywords(list(about.keywords))
+    canvas.setKeywords(", ".join(about.keywords))
     canvas.setViewerPreference("DisplayDocTitle", "true")
-    document = canvas._doc  # noqa: SLF001 - reportlab knows no XMP
+    raw: Any = canvas
+    document = raw._doc  # noqa: SLF001 - reportlab knows no XMP
     stream = pdfdoc.PDFStream(content=_xmp(about).encode())
     stream.dictionary["Type"] = pdfdoc.PDFName("Metadata")
     stream.dictionary["Subtype"] = pdfdoc.PDFName("XML")

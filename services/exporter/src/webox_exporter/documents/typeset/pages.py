@@ -1,7 +1,7 @@
 """The pages: filled as the document is read, with running title and page numbers."""
 
 from collections.abc import Callable, Iterable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from reportlab import rl_config
 from reportlab.lib.pagesizes import A4
@@ -39,11 +39,12 @@ class Pages:
     def __init__(self, out: BinaryIO, about: About, page_of: tuple[str, str]) -> None:
         self.number = 0
         """The number of the page under way; 0 before the first."""
+        initial_font: Any = sans().first.font.fontName
         self.canvas = Canvas(
             out,
             pagesize=A4,
             pageCompression=1,
-            initialFontName=sans().first.font.fontName,  # or Helvetica is named, not embedded
+            initialFontName=initial_font,  # or Helvetica is named, not embedded
             lang=about.language,
         )
         self.pen = Pen(self.canvas)
@@ -109,7 +110,8 @@ class Pages:
 
     def add_front(self, pages: Iterable[Iterable[Block]]) -> None:
         """Set the front matter, a sequence of blocks for each part, and put it first."""
-        tree = self.canvas._doc.Pages.pages  # noqa: SLF001 - reportlab cannot move pages
+        raw: Any = self.canvas
+        tree = raw._doc.Pages.pages  # noqa: SLF001 - reportlab cannot move pages
         body = len(tree)
         self._furnish = lambda: None
         for part in pages:

@@ -4,9 +4,10 @@ The one place that goes below reportlab's public calls: shaped words need their 
 by one, and text set word by word through the public calls takes twice the time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import groupby
+from typing import Any, TypeVar
 
 from reportlab.lib.colors import Color
 from reportlab.pdfgen.canvas import Canvas
@@ -18,6 +19,8 @@ from webox_exporter.documents.typeset.lines import Line, visual, width_of
 from webox_exporter.documents.typeset.shaping import Glyph, Group
 from webox_exporter.documents.typeset.wording import BOX_SIZE, Look, Word
 
+Value = TypeVar("Value")
+
 _UNDERLINE, _STRIKE = -0.12, 0.27
 """Where lines go, as shares of the size above the baseline."""
 
@@ -27,6 +30,7 @@ class Pen:
 
     def __init__(self, canvas: Canvas) -> None:
         self.canvas = canvas
+        self._raw: Any = canvas  # what is below its public calls
         self._font: tuple[str, float] | None = None
         self._colour: Color | None = None
 
@@ -37,7 +41,7 @@ class Pen:
         shape = _rounded(x, y, width, height, radius) if radius else [
             f"{x:.2f} {y:.2f} {width:.2f} {height:.2f} re"
         ]  # fmt: skip
-        self.canvas._code.extend([f"{_operands(colour)} rg", *shape, "f"])  # noqa: SLF001 - as above
+        self._raw._code.extend([f"{_operands(colour)} rg", *shape, "f"])  # noqa: SLF001 - see the module
 
     def lines(self, lines: Iterable[tuple[float, float, Line]]) -> None:
         """Lines of words, each with the x of its left end and the y of its baseline."""
@@ -49,10 +53,10 @@ class Pen:
         for x, y, line in shown:
             code.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
             for _, words in groupby(line, _same_ink):
-                self._words(code, list(words), y)
+                self._words(code, list(words))
         code.append("ET")
         if shown:
-            self.canvas._code.extend(code)  # noqa: SLF001 - see above
+            self._raw._code.extend(code)  # noqa: SLF001 - see the module
         for x, y, line in shown:
             self._rules(x, y, line)
 
@@ -61,7 +65,7 @@ class Pen:
         self.lines([(x, y, words)])
         return x + width_of(words)
 
-    def _words(self, code: list[str], words: list[Word], y: float) -> None:
+    def _words(self, code: list[str], words: list[Word]) -> None:
         """Words of one face and look: drawn together unless their glyphs are placed singly."""
         first = words[0]
         self._ink(code, first.look.colour)
@@ -71,7 +75,7 @@ class Pen:
             code.append(f"2 Tr {first.look.size * heavy:.2f} w {colour} RG")
         if first.missing:
             for word in words:
-                self._box(code, word, y)
+                self._box(code, word)
         elif first.shaped:
             for word in words:
                 self._glyphs(code, word)
@@ -93,8 +97,8 @@ class Pen:
 
     def _encoded(self, face: Face, text: str, size: float) -> Iterator[list[str]]:
         """The text's bytes, escaped, each time after the operator for another font if any."""
-        document = self.canvas._doc  # noqa: SLF001 - as above
-        escape = self.canvas._escape  # noqa: SLF001 - as above
+        document = self._raw._doc  # noqa: SLF001 - see the module
+        escape = self._raw._escape  # noqa: SLF001 - see the module
         for subset, characters in face.font.splitString(text, document):
             font = (face.font.getSubsetInternalName(subset, document), size)
             change = [] if font == self._font else [f"{font[0]} {size:g} Tf"]
@@ -117,7 +121,7 @@ class Pen:
             code.extend(change)
             code.extend(_placed(glyph, char, word.look.size))
 
-    def _box(self, code: list[str], word: Word, y: float) -> None:
+    def _box(self, code: list[str], word: Word) -> None:
         """The code of a character that no font has; its ground is drawn already."""
         gap = word.look.size * 0.2 / (word.look.size * BOX_SIZE) * 1000
         for *change, chars in self._encoded(word.face, word.text, word.look.size * BOX_SIZE):
@@ -125,7 +129,7 @@ class Pen:
             code.append(f"[{-gap:.0f} ({chars}) {-gap:.0f}] TJ")
 
     def _grounds(self, x: float, y: float, line: Line) -> None:
-        for ground, width, words in _stretches(line, lambda word: _ground_of(word)):
+        for ground, width, words in _stretches(line, _ground_of):
             if ground is not None:
                 size = words[0].look.size
                 self.rectangle(x - 0.8, y - size * 0.26, width + 1.6, size * 1.22, ground, 2)
@@ -190,7 +194,10 @@ def _ground_of(word: Word) -> Color | None:
     return palette.MISSING_PAPER if word.missing else word.look.ground
 
 
-def _stretches(line, key):
+def _stretches(
+    line: Line, key: Callable[[Word], Value]
+) -> Iterator[tuple[Value, float, list[Word]]]:
+    """Neighbours for which the key is the same: it, their width, and they."""
     for value, words in groupby(line, key):
         found = list(words)
         yield value, width_of(found), found

@@ -65,9 +65,22 @@ BLOCKS = (
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff]")
 """A text without any of these needs no bidirectional algorithm."""
 
-IGNORABLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff" \
-    "\U000e0020-\U000e007f\U000e0100-\U000e01ef"  # fmt: skip
+IGNORABLE = (
+    "\u00ad\u034f\u061c\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff"
+    "\U000e0020-\U000e007f\U000e0100-\U000e01ef"
+)
 """Default ignorable characters: they steer how others are drawn, and are not seen."""
+
+ACCENTS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0"
+"""Combining marks of no script in particular."""
+
+OPENING = r"（「『《〈【〔〖｛［‘“(\[{"
+CLOSING = r"、。，．：；？！）」』》〉】〕〗｝］’”…‥・ー々〻,.:;!?)\]}"
+SMALL_KANA = "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ"
+"""Marks that may not end a line of ideographs, and those that may not begin one (JIS X 4051)."""
+
+VOWELS_FIRST = "เแโใไເແໂໃໄ"
+"""Vowels of Thai and Lao that are written before their consonant."""
 
 NEVER_OBEYED = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Explicit bidirectional controls: a text could show something else than it says."""

@@ -10,6 +10,7 @@ comes a right-to-left mark, or poppler would put the accent before the word.
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import uharfbuzz
@@ -61,7 +62,7 @@ def shape(face: Face, text: str, *, backwards: bool) -> Shaped:
     """The word's glyphs; `backwards` when it stands in right-to-left text."""
     clusters = _clusters(face, text, backwards=backwards)
     starts = sorted({*clusters, len(text)})
-    ends = dict(zip(starts, starts[1:], strict=False))
+    ends = dict(pairwise(starts))
     scale = 1000 / face.shaper.face.upem
     groups: list[Group] = []
     for start, placed in clusters.items():

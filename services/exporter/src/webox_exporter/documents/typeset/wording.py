@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from reportlab.lib.colors import Color
@@ -11,24 +12,31 @@ from reportlab.lib.colors import Color
 from webox_exporter.documents.typeset import direction
 from webox_exporter.documents.typeset.chains import FontChain, Run
 from webox_exporter.documents.typeset.faces import SCRIPT_FACES, Face
-from webox_exporter.documents.typeset.scripts import CJK, IGNORABLE, NEVER_OBEYED
+from webox_exporter.documents.typeset.scripts import (
+    ACCENTS,
+    CJK,
+    CLOSING,
+    IGNORABLE,
+    NEVER_OBEYED,
+    OPENING,
+    SMALL_KANA,
+    VOWELS_FIRST,
+)
 from webox_exporter.documents.typeset.shaping import Shaped, shape
 
 _LONGEST_PIECE = 40
 """Longer words are cut into pieces of this many characters; a line ends between them if it must."""
 _WORDS = re.compile(
-    rf"[ \t]{{1,{_LONGEST_PIECE}}}|[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
+    rf"[ \t]{{1,{_LONGEST_PIECE}}}"
+    rf"|[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b"
+    rf"|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
 )
 _KNOWN_AT_MOST = 5_000
 _ANY = re.compile(r".{1,100}", re.DOTALL)
-_IDEOGRAPHS = re.compile(
-    r"\s+|[（「『《〈【〔〖｛［‘“(\[{]*[^\s][、。，．：；？！）」』》〉】〕〗｝］’”…‥・ー々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ]*"
-)
-"""One character each, with the marks that may not begin a line, or end one (JIS X 4051)."""
-_NOT_FIRST = frozenset("、。，．：；？！）」』》〉】〕〗｝］’”…‥・ー々〻,.:;!?)]}")
-_THAI = re.compile(r"\s+|[เแโใไເແໂໃໄ]?[^\sเแโใไເແໂໃໄ]{1,40}|[^\s]")
+_IDEOGRAPHS = re.compile(rf"\s+|[{OPENING}]*[^\s][{CLOSING}{SMALL_KANA}]*")
+_THAI = re.compile(rf"\s+|[{VOWELS_FIRST}]?[^\s{VOWELS_FIRST}]{{1,40}}|[^\s]")
 """Thai and Lao put no spaces between words; a vowel that is written first begins a syllable."""
-_NEEDS_SHAPING = re.compile(f"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0{IGNORABLE}]")  # fmt: skip
+_NEEDS_SHAPING = re.compile(f"[{ACCENTS}{IGNORABLE}]")
 _SYLLABIC = frozenset(SCRIPT_FACES[script] for script in ("Thai", "Lao"))
 _IDEOGRAPHIC = SCRIPT_FACES[CJK]
 _EMPTY = str.maketrans(dict.fromkeys(NEVER_OBEYED, "\N{OBJECT REPLACEMENT CHARACTER}"))
@@ -193,7 +201,7 @@ def _between_clusters(word: Word, at: int) -> int:
     """The next place, backwards and then forwards, where no accent or joiner is cut off."""
     if word.shaped is None:
         return at
-    for place in (*range(at, 0, -1), *range(at + 1, len(word.text))):
+    for place in chain(range(at, 0, -1), range(at + 1, len(word.text))):
         if not _continues(word.text[place], word.text[place - 1]):
             return place
     return len(word.text)
@@ -209,4 +217,4 @@ def _continues(char: str, before: str) -> bool:
 
 def may_not_begin_a_line(char: str) -> bool:
     """Whether the mark has to stay with what stands before it."""
-    return char in _NOT_FIRST
+    return char in CLOSING
