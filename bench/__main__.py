@@ -18,6 +18,7 @@ BENCHMARKS = (
     "conversation_list",
     "rebuild",
     "restart",
+    "pdf",
 )
 
 

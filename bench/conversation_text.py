@@ -9,7 +9,30 @@ from webox_exporter.documents.model import Conversation, Message
 
 SEED = 20251124
 BEGUN = datetime(2025, 11, 24, 9, 0, tzinfo=UTC)
-_SYLLABLES = "ba co du fe gri ho jou lan mer nou pla que roi sen tra ver chi dé pré tion ment eau".split()
+_SYLLABLES = [
+    "ba",
+    "co",
+    "du",
+    "fe",
+    "gri",
+    "ho",
+    "jou",
+    "lan",
+    "mer",
+    "nou",
+    "pla",
+    "que",
+    "roi",
+    "sen",
+    "tra",
+    "ver",
+    "chi",
+    "dé",
+    "pré",
+    "tion",
+    "ment",
+    "eau",
+]
 _CODE = """```python
 def {name}(values: list[int], limit: int = {number}) -> int:
     \"\"\"Adds up what is below the limit.\"\"\"
@@ -59,7 +82,8 @@ class _Words:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._vocabulary = [
-            "".join(chance.choices(_SYLLABLES, k=chance.choice((1, 2, 2, 3, 4)))) for _ in range(6000)
+            "".join(chance.choices(_SYLLABLES, k=chance.choice((1, 2, 2, 3, 4))))
+            for _ in range(6000)
         ]
 
     def question(self) -> str:

@@ -5,6 +5,7 @@ in a worker. `fpdf2` and `typst` get the same messages, with less to do: no colo
 right-to-left, no contents, one font. They are no dependencies of Webox: the group `bench` has them.
 """
 
+import importlib
 import importlib.util
 import io
 import json
@@ -15,10 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from bench.conversation_text import header, messages
 from bench.running import PROJECT
+from webox_exporter.documents.model import Message
 
 FEW, MANY = 1_000, 10_000
 ROUNDS = 3
@@ -27,15 +28,15 @@ WANTED = {"messages/s": 120, "times for ten times as many": 11, "MB": 500}
 RIVALS = ("fpdf2", "typst")
 
 
-def webox(count: int) -> int:
+def webox(count: int, made: list[Message]) -> None:
     from webox_exporter.documents import pdf  # noqa: PLC0415 - only in the process that measures
     from webox_exporter.documents.words import Words  # noqa: PLC0415 - likewise
 
-    pdf.render(header(0), (), Words(), io.BytesIO())
-    return _timed(lambda out: pdf.render(header(count), messages(count), Words(), out))
+    pdf.render(header(0), messages(40), Words(), io.BytesIO())
+    _timed(lambda out: pdf.render(header(count), iter(made), Words(), out))
 
 
-def _timed(render: Callable[[io.BytesIO], Any]) -> Any:
+def _timed(render: Callable[[io.BytesIO], object]) -> None:
     out = io.BytesIO()
     begun, used = time.perf_counter(), time.process_time()
     render(out)
@@ -45,7 +46,6 @@ def _timed(render: Callable[[io.BytesIO], Any]) -> Any:
         "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
         "size": len(out.getvalue()),
     }))  # fmt: skip
-    return None
 
 
 def run_one(name: str, count: int) -> dict[str, float]:
@@ -58,7 +58,7 @@ def run_one(name: str, count: int) -> dict[str, float]:
         check=True,
         capture_output=True,
         text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - one thread here
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
     found: dict[str, float] = json.loads(result.stdout)
     return found
@@ -91,13 +91,15 @@ def beside() -> None:
         print(f"  {name}: {theirs:.2f} s, {theirs / ours:.2f} times Webox's")
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        if sys.argv[1] == "webox":
-            webox(int(sys.argv[2]))
-        else:
-            from bench import pdf_rivals
-
-            _timed(pdf_rivals.RENDERERS[sys.argv[1]](int(sys.argv[2])))
+def measure(name: str, count: int) -> None:
+    """One measurement, in this process."""
+    made = list(messages(count))
+    if name == "webox":
+        webox(count, made)
     else:
-        main()
+        rivals = importlib.import_module("bench.pdf_rivals")
+        _timed(rivals.RENDERERS[name](made))
+
+
+if __name__ == "__main__":
+    measure(sys.argv[1], int(sys.argv[2])) if sys.argv[1:] else main()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markdown_it.tree import SyntaxTreeNode
 
-from bench.conversation_text import messages
+from webox_exporter.documents.model import Message
 from webox_exporter.documents.parsing import parse
 
 Renderer = Callable[[io.BytesIO], None]
@@ -25,10 +25,10 @@ def _inlines(node: SyntaxTreeNode) -> list[str]:
     return [each.content for each in node.walk() if each.type == "inline"]
 
 
-def fpdf2(count: int) -> Renderer:
+def fpdf2(made: list[Message]) -> Renderer:
     """With multi_cell and its own Markdown, which knows bold and italic."""
     from fpdf import FPDF  # noqa: PLC0415 - no dependency of Webox
-    from pymupdf_fonts import CascadiaMono_Regular, NotoSans_Bold, NotoSans_Italic, NotoSans_Regular  # noqa: PLC0415, I001
+    from pymupdf_fonts import CascadiaMono_Regular, NotoSans_Bold, NotoSans_Italic, NotoSans_Regular  # noqa: PLC0415
 
     folder = tempfile.TemporaryDirectory()
     pdf = FPDF()
@@ -41,7 +41,9 @@ def fpdf2(count: int) -> Renderer:
 
     def write(text: str, family: str = "Sans", style: str = "", size: float = 10) -> None:
         pdf.set_font(family, style, size)
-        pdf.multi_cell(0, size * 0.5, text, markdown=family == "Sans", new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(
+            0, size * 0.5, text, markdown=family == "Sans", new_x="LMARGIN", new_y="NEXT"
+        )
 
     def block(kind: str, text: str, node: SyntaxTreeNode) -> None:
         if kind == "fence":
@@ -62,7 +64,7 @@ def fpdf2(count: int) -> Renderer:
 
     def render(out: io.BytesIO) -> None:
         pdf.add_page()
-        for message in messages(count):
+        for message in made:
             write(f"{message.provider or 'Vous'} {message.created_at}", style="B", size=9)
             for kind, text, node in _blocks(message.content):
                 block(kind, text, node)
@@ -71,7 +73,7 @@ def fpdf2(count: int) -> Renderer:
     return render
 
 
-def typst(count: int) -> Renderer:
+def typst(made: list[Message]) -> Renderer:
     """As its own markup, compiled by its library."""
     import typst as library  # noqa: PLC0415 - no dependency of Webox
 
@@ -94,8 +96,8 @@ def typst(count: int) -> Renderer:
         return plain(text)
 
     def render(out: io.BytesIO) -> None:
-        parts = ["#set page(paper: \"a4\", numbering: \"1 / 1\")\n#set text(size: 10pt)"]
-        for message in messages(count):
+        parts = ['#set page(paper: "a4", numbering: "1 / 1")\n#set text(size: 10pt)']
+        for message in made:
             parts.append(f"*{message.provider or 'Vous'}* {message.created_at:%d %m %Y}")
             parts += [block(*found) for found in _blocks(message.content)]
         with tempfile.TemporaryDirectory() as name:
@@ -106,4 +108,4 @@ def typst(count: int) -> Renderer:
     return render
 
 
-RENDERERS: dict[str, Callable[[int], Renderer]] = {"fpdf2": fpdf2, "typst": typst}
+RENDERERS: dict[str, Callable[[list[Message]], Renderer]] = {"fpdf2": fpdf2, "typst": typst}

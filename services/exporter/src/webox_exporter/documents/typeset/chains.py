@@ -42,6 +42,8 @@ class FontChain:
         """The text, whole and in order, its accents composed where Unicode has such letters."""
         if not text:
             return []
+        if text.isascii() and text.isprintable():
+            return [Run(self.first, text)]
         if self.first.characters.issuperset(text) and not _DECOMPOSED.search(text):
             return [Run(self.first, text)]
         return list(self._mixed_runs(_DECOMPOSED.sub(_composed, text)))

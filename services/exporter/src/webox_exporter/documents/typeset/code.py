@@ -11,12 +11,12 @@ from reportlab.lib.colors import Color, HexColor
 from webox_exporter.documents.highlighting import lexer_for
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Placed
-from webox_exporter.documents.typeset.chains import mono, sans
+from webox_exporter.documents.typeset.chains import mono
 from webox_exporter.documents.typeset.lines import Line, fill, width_of
 from webox_exporter.documents.typeset.paragraph import draw_lines
 from webox_exporter.documents.typeset.pen import Pen
 from webox_exporter.documents.typeset.styles import TextStyle
-from webox_exporter.documents.typeset.wording import Look, Word, words_of
+from webox_exporter.documents.typeset.wording import Look, Word, furniture, words_of
 
 _PADDING = 7.0
 _FEWEST_LINES = 2
@@ -70,16 +70,11 @@ class CodeBlock(Block):
         height = self._height(lines)
         pen.rectangle(x, top - height, width, height, palette.CODE_PAPER, 3)
         if self._name:
-            name = words_of([(self._name, _name_look())])
+            name = words_of([(self._name, furniture(_NAME_SIZE, palette.MUTED))])
             room = width - _PADDING - (width_of(lines[0]) if lines else 0)
             if width_of(name) < room - 2 * _PADDING:
                 pen.line(x + width - _PADDING - width_of(name), top - _PADDING - 4, name)
         draw_lines(pen, lines, x + _PADDING, top - _PADDING, width - 2 * _PADDING, self._style)
-
-
-@cache
-def _name_look() -> Look:
-    return Look(sans(), _NAME_SIZE, palette.MUTED)
 
 
 def code_block(source: str, language: str, style: TextStyle) -> CodeBlock:

@@ -7,14 +7,13 @@ from reportlab.lib.colors import Color
 
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Gap, Placed, Rule
-from webox_exporter.documents.typeset.chains import sans
 from webox_exporter.documents.typeset.inline import Span
 from webox_exporter.documents.typeset.label import fitted
 from webox_exporter.documents.typeset.lines import width_of
 from webox_exporter.documents.typeset.paragraph import Paragraph, draw_lines, lines_of
 from webox_exporter.documents.typeset.pen import Pen
 from webox_exporter.documents.typeset.styles import TextStyle
-from webox_exporter.documents.typeset.wording import Look, words_of
+from webox_exporter.documents.typeset.wording import furniture, words_of
 
 _TITLE = TextStyle(27, 34, after=6, bold=True)
 _SUBTITLE = TextStyle(11, 16, after=26, colour=palette.MUTED)
@@ -72,11 +71,11 @@ class _Provider(Block):
         return Placed(self, 21) if room >= 21 else Placed(None, 0, self)  # noqa: PLR2004 - its height
 
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:
-        look = Look(sans(bold=True), 8.5, palette.WHITE, bold=True)
+        look = furniture(8.5, palette.WHITE, bold=True)
         name = fitted(self._tally.name, look, _NAMES_WIDTH - 24)
         pen.rectangle(x, top - 16, width_of(name) + 12, 16, self._tally.colour, 3)
         pen.line(x + 6, top - 11.3, name)
-        details = fitted(self._tally.details, Look(sans(), 9, palette.INK), width - _NAMES_WIDTH)
+        details = fitted(self._tally.details, furniture(9, palette.INK), width - _NAMES_WIDTH)
         pen.line(x + _NAMES_WIDTH, top - 11.3, details)
 
 
@@ -92,12 +91,12 @@ class _ContentsLine(Block):
 
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:
         entry, baseline = self._entry, top - _ENTRY_LEADING * 0.7
-        muted = Look(sans(), _ENTRY_SIZE, palette.MUTED)
+        muted = furniture(_ENTRY_SIZE, palette.MUTED)
         number = words_of([(str(entry.number), muted)])
-        page = words_of([(str(entry.page), Look(sans(), _ENTRY_SIZE, palette.INK))])
+        page = words_of([(str(entry.page), furniture(_ENTRY_SIZE, palette.INK))])
         left, right = x + self._gutter, x + width - width_of(page)
         pen.line(left - 8 - width_of(number), baseline, number)
-        title = fitted(entry.title, Look(sans(), _ENTRY_SIZE, palette.INK), right - left - 24)
+        title = fitted(entry.title, furniture(_ENTRY_SIZE, palette.INK), right - left - 24)
         end = pen.line(left, baseline, title)
         pen.line(right, baseline, page)
         pen.canvas.setStrokeColor(palette.FAINT)

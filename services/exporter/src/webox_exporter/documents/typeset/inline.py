@@ -29,6 +29,10 @@ class Span:
     struck: bool = False
     link: str | None = None
 
+    def saying(self, text: str, *, code: bool = False, link: str | None = None) -> "Span":
+        """Another text with this look."""
+        return Span(text, self.bold, self.italic, self.code or code, self.struck, link or self.link)
+
     def look(self, style: TextStyle) -> Look:
         """How it looks in a paragraph of that style."""
         return _look(style, self.bold or style.bold, self.italic, self.code,
@@ -79,19 +83,19 @@ def spans_of(tokens: Iterable[Token], look: Span | None = None) -> list[Span]:
 def _leaf(token: Token, look: Span) -> Span:
     match token.type:
         case "softbreak" | "hardbreak":
-            return replace(look, text="\n")
+            return look.saying("\n")
         case "code_inline":
-            return replace(look, text=token.content, code=True)
+            return look.saying(token.content, code=True)
         case "image":
             return _image(token, look)
-    return replace(look, text=token.content)
+    return look.saying(token.content)
 
 
 def _image(token: Token, look: Span) -> Span:
     """An image as a link with its description. Nothing is ever fetched or read."""
     source = str(token.attrs.get("src", ""))
     link = source if is_safe_link(source) else None
-    return replace(look, text=f"[{token.content or source}]", link=link)
+    return look.saying(f"[{token.content or source}]", link=link)
 
 
 def pieces(spans: Iterable[Span], limit: int = LONGEST_PARAGRAPH) -> Iterator[list[Span]]:
@@ -102,9 +106,9 @@ def pieces(spans: Iterable[Span], limit: int = LONGEST_PARAGRAPH) -> Iterator[li
         text = span.text
         while len(text) > room:
             cut = _cut(text, room)
-            yield [*group, replace(span, text=text[:cut])]
+            yield [*group, span.saying(text[:cut])]
             group, room, text = [], limit, text[cut:]
-        group.append(span if text is span.text else replace(span, text=text))
+        group.append(span if text is span.text else span.saying(text))
         room -= len(text)
     if group:
         yield group

@@ -6,11 +6,10 @@ from reportlab.lib.colors import Color
 
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Placed
-from webox_exporter.documents.typeset.chains import sans
 from webox_exporter.documents.typeset.lines import Line, width_of
 from webox_exporter.documents.typeset.pen import Pen
 from webox_exporter.documents.typeset.styles import LEAST_ROOM
-from webox_exporter.documents.typeset.wording import Look, words_of
+from webox_exporter.documents.typeset.wording import Look, furniture, words_of
 
 _SIZE = 8.5
 _SMALL = 7.6
@@ -55,16 +54,14 @@ class MessageLabel(Block):
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:
         if not self._narrow:
             top -= _ABOVE
-        speaker = fitted(
-            self._speaker, Look(sans(bold=True), _SIZE, palette.WHITE, bold=True), width / 2
-        )
+        speaker = fitted(self._speaker, furniture(_SIZE, palette.WHITE, bold=True), width / 2)
         pill = width_of(speaker) + 2 * _PADDING
         pen.rectangle(x, top - _HEIGHT, pill, _HEIGHT, self._colour, 3)
         pen.line(x + _PADDING, top - _HEIGHT + 4.7, speaker)
         if self._narrow:
             self._draw_below(pen, x, top - _HEIGHT - 2, width)
         else:
-            look = Look(sans(), _SIZE, palette.MUTED)
+            look = furniture(_SIZE, palette.MUTED)
             room = width - pill - _PADDING
             details = fitted(" · ".join(self._details), look, room)
             pen.line(x + pill + _PADDING, top - _HEIGHT + 4.7, details)
@@ -76,7 +73,7 @@ class MessageLabel(Block):
     def _draw_below(self, pen: Pen, x: float, top: float, width: float) -> None:
         for detail in self._details:
             top -= _LEADING
-            pen.line(x, top + 2, fitted(detail, Look(sans(), _SMALL, palette.MUTED), width))
+            pen.line(x, top + 2, fitted(detail, furniture(_SMALL, palette.MUTED), width))
 
 
 def fitted(text: str, look: Look, width: float) -> Line:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from webox_exporter.documents.typeset.direction import in_visual_order
-from webox_exporter.documents.typeset.wording import Word, cut, may_not_begin_a_line
+from webox_exporter.documents.typeset.wording import Word, cut, may_not_begin_a_line, without_space
 
 Line = list[Word]
 _ROUNDING = 0.01
@@ -16,9 +16,9 @@ def fill(words: list[Word], width: float) -> Iterator[Line]:
     taken = 0.0
     good = 0  # the line may be cut before this word
     for word in words:
-        if line and not word.is_space and _breaks_between(line[-1], word):
+        if word.may_end and line and not word.is_space and _breaks_between(line[-1], word):
             good = len(line)
-        while not word.is_space and taken + word.width > width + _ROUNDING:
+        while taken + word.bare > width + _ROUNDING and not word.is_space:
             if good:
                 yield _trimmed(line[:good])
                 line = line[good:]
@@ -50,13 +50,15 @@ def _breaks_between(before: Word, after: Word) -> bool:
     """Between Latin words and ideographs there is a place too."""
     if before.is_space or may_not_begin_a_line(after.text[0]):
         return False
-    return after.may_end and not after.missing and after.text[-1] != "\N{ZERO WIDTH SPACE}"
+    return not after.missing and after.text[-1] != "\N{ZERO WIDTH SPACE}"
 
 
 def _trimmed(line: Line) -> Line:
     end = len(line)
     while end and line[end - 1].is_space:
         end -= 1
+    if end and line[end - 1].width != line[end - 1].bare:
+        return [*line[: end - 1], without_space(line[end - 1])]
     return line[:end]
 
 

@@ -20,7 +20,7 @@ from webox_exporter.documents.typeset.styles import (
     TEXT_HEIGHT,
     TEXT_WIDTH,
 )
-from webox_exporter.documents.typeset.wording import Look, words_of
+from webox_exporter.documents.typeset.wording import furniture, words_of
 
 _TOTAL_FORM = "page-total"
 _SIZE = 8.0
@@ -86,7 +86,7 @@ class Pages:
 
     def _body_furniture(self) -> None:
         """Running title and `Page 3 of 12`."""
-        look = Look(sans(), _SIZE, palette.MUTED)
+        look = furniture(_SIZE, palette.MUTED)
         height = PAGE_HEIGHT - MARGIN * 0.68
         self.pen.line(MARGIN, height, fitted(self._about.title, look, TEXT_WIDTH))
         self.pen.rectangle(MARGIN, height - 6, TEXT_WIDTH, 0.4, palette.FAINT)
@@ -104,7 +104,7 @@ class Pages:
         self.canvas.showPage()
         total = self.number
         self.canvas.beginForm(_TOTAL_FORM, lowery=-4, upperx=60, uppery=12)
-        self.pen.line(0, 0, words_of([(str(total), Look(sans(), _SIZE, palette.MUTED))]))
+        self.pen.line(0, 0, words_of([(str(total), furniture(_SIZE, palette.MUTED))]))
         self.canvas.endForm()
         return total
 

@@ -4,22 +4,20 @@ The one place that goes below reportlab's public calls: shaped words need their 
 by one, and text set word by word through the public calls takes twice the time.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
 from reportlab.lib.colors import Color
 from reportlab.pdfgen.canvas import Canvas
 
 from webox_exporter.documents.parsing import is_safe_link
 from webox_exporter.documents.typeset import palette
+from webox_exporter.documents.typeset.encoding import Encoding
 from webox_exporter.documents.typeset.faces import Face
 from webox_exporter.documents.typeset.lines import Line, visual, width_of
 from webox_exporter.documents.typeset.shaping import Glyph, Group
 from webox_exporter.documents.typeset.wording import BOX_SIZE, Look, Word
-
-Value = TypeVar("Value")
 
 _UNDERLINE, _STRIKE = -0.12, 0.27
 """Where lines go, as shares of the size above the baseline."""
@@ -33,6 +31,7 @@ class Pen:
         self._raw: Any = canvas  # what is below its public calls
         self._font: tuple[str, float] | None = None
         self._colour: Color | None = None
+        self._encodings: dict[Face, Encoding] = {}
 
     def rectangle(
         self, x: float, y: float, width: float, height: float, colour: Color, radius: float = 0
@@ -45,20 +44,21 @@ class Pen:
 
     def lines(self, lines: Iterable[tuple[float, float, Line]]) -> None:
         """Lines of words, each with the x of its left end and the y of its baseline."""
-        shown = [(x, y, visual(line)) for x, y, line in lines if line]
-        for x, y, line in shown:
-            self._grounds(x, y, line)
+        shown = [(x, y, list(_runs(visual(line)))) for x, y, line in lines if line]
+        decorated = [entry for entry in shown if any(map(_is_decorated, entry[2]))]
+        for x, y, runs in decorated:
+            self._grounds(x, y, runs)
         code = ["BT"]
         self._font = self._colour = None
-        for x, y, line in shown:
+        for x, y, runs in shown:
             code.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
-            for _, words in groupby(line, _same_ink):
-                self._words(code, list(words))
+            for words in runs:
+                self._words(code, words)
         code.append("ET")
         if shown:
             self._raw._code.extend(code)  # noqa: SLF001 - see the module
-        for x, y, line in shown:
-            self._rules(x, y, line)
+        for x, y, runs in decorated:
+            self._rules(x, y, runs)
 
     def line(self, x: float, y: float, words: Line) -> float:
         """One line; returns where it ends."""
@@ -81,7 +81,7 @@ class Pen:
                 self._glyphs(code, word)
         else:
             text = "".join(word.text for word in words)
-            code.extend(self._shown(first.face, text, first.look.size))
+            self._show(code, first.face, text, first.look.size)
         if heavy:
             code.append("0 Tr")
 
@@ -90,20 +90,21 @@ class Pen:
             self._colour = colour
             code.append(f"{_operands(colour)} rg")
 
-    def _shown(self, face: Face, text: str, size: float) -> Iterator[str]:
-        for chars in self._encoded(face, text, size):
-            yield from chars[:-1]
-            yield f"({chars[-1]}) Tj"
+    def _show(self, code: list[str], face: Face, text: str, size: float) -> None:
+        for name, characters in self._encoded(face, text):
+            self._set_font(code, name, size)
+            code.append(f"({characters}) Tj")
 
-    def _encoded(self, face: Face, text: str, size: float) -> Iterator[list[str]]:
-        """The text's bytes, escaped, each time after the operator for another font if any."""
-        document = self._raw._doc  # noqa: SLF001 - see the module
-        escape = self._raw._escape  # noqa: SLF001 - see the module
-        for subset, characters in face.font.splitString(text, document):
-            font = (face.font.getSubsetInternalName(subset, document), size)
-            change = [] if font == self._font else [f"{font[0]} {size:g} Tf"]
-            self._font = font
-            yield [*change, escape(characters)]
+    def _encoded(self, face: Face, text: str) -> list[tuple[str, str]]:
+        encoding = self._encodings.get(face)
+        if encoding is None:
+            encoding = self._encodings[face] = Encoding(self._raw, face)
+        return encoding.encoded(text)
+
+    def _set_font(self, code: list[str], name: str, size: float) -> None:
+        if self._font != (name, size):
+            self._font = (name, size)
+            code.append(f"{name} {size:g} Tf")
 
     def _glyphs(self, code: list[str], word: Word) -> None:
         assert word.shaped is not None  # noqa: S101 - why this is called
@@ -117,34 +118,33 @@ class Pen:
 
     def _group(self, code: list[str], group: Group, word: Word) -> None:
         for glyph in group.glyphs:
-            *change, char = next(self._encoded(word.face, glyph.char, word.look.size))
-            code.extend(change)
+            ((name, char),) = self._encoded(word.face, glyph.char)
+            self._set_font(code, name, word.look.size)
             code.extend(_placed(glyph, char, word.look.size))
 
     def _box(self, code: list[str], word: Word) -> None:
         """The code of a character that no font has; its ground is drawn already."""
         gap = word.look.size * 0.2 / (word.look.size * BOX_SIZE) * 1000
-        for *change, chars in self._encoded(word.face, word.text, word.look.size * BOX_SIZE):
-            code.extend(change)
+        for name, chars in self._encoded(word.face, word.text):
+            self._set_font(code, name, word.look.size * BOX_SIZE)
             code.append(f"[{-gap:.0f} ({chars}) {-gap:.0f}] TJ")
 
-    def _grounds(self, x: float, y: float, line: Line) -> None:
-        for ground, width, words in _stretches(line, _ground_of):
+    def _grounds(self, x: float, y: float, runs: list[Line]) -> None:
+        for words in runs:
+            width, size = width_of(words), words[0].look.size
+            ground = palette.MISSING_PAPER if words[0].missing else words[0].look.ground
             if ground is not None:
-                size = words[0].look.size
                 self.rectangle(x - 0.8, y - size * 0.26, width + 1.6, size * 1.22, ground, 2)
             x += width
 
-    def _rules(self, x: float, y: float, line: Line) -> None:
-        for (link, struck), width, words in _stretches(
-            line, lambda word: (word.look.link, word.look.struck)
-        ):
-            look = words[0].look
-            if link is not None and is_safe_link(link):
+    def _rules(self, x: float, y: float, runs: list[Line]) -> None:
+        for words in runs:
+            width, look = width_of(words), words[0].look
+            if look.link is not None and is_safe_link(look.link):
                 self._rule(x, y + look.size * _UNDERLINE, width, look)
                 area = (x, y - look.size * 0.25, x + width, y + look.size * 0.8)
-                self.canvas.linkURL(link, area, relative=0, thickness=0)
-            if struck:
+                self.canvas.linkURL(look.link, area, relative=0, thickness=0)
+            if look.struck:
                 self._rule(x, y + look.size * _STRIKE, width, look)
             x += width
 
@@ -152,8 +152,23 @@ class Pen:
         self.rectangle(x, y, width, look.size * 0.05, look.colour)
 
 
-def _same_ink(word: Word) -> tuple[object, ...]:
-    return (word.face, word.look, word.shaped is None, word.missing)
+def _runs(line: Line) -> Iterator[Line]:
+    """Neighbours that are drawn in the same way."""
+    start, first = 0, line[0]
+    for at, word in enumerate(line):
+        same = word.look is first.look and word.face is first.face
+        if not (
+            same
+            and word.missing is first.missing
+            and (word.shaped is None) is (first.shaped is None)
+        ):
+            yield line[start:at]
+            start, first = at, word
+    yield line[start:]
+
+
+def _is_decorated(words: Line) -> bool:
+    return words[0].missing or words[0].look.is_decorated
 
 
 def _placed(glyph: Glyph, char: str, size: float) -> Iterator[str]:
@@ -188,16 +203,3 @@ _QUARTER = 0.5523
 @cache
 def _operands(colour: Color) -> str:
     return f"{colour.red:.3f} {colour.green:.3f} {colour.blue:.3f}"
-
-
-def _ground_of(word: Word) -> Color | None:
-    return palette.MISSING_PAPER if word.missing else word.look.ground
-
-
-def _stretches(
-    line: Line, key: Callable[[Word], Value]
-) -> Iterator[tuple[Value, float, list[Word]]]:
-    """Neighbours for which the key is the same: it, their width, and they."""
-    for value, words in groupby(line, key):
-        found = list(words)
-        yield value, width_of(found), found

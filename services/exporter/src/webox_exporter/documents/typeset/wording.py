@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
 from reportlab.lib.colors import Color
 
 from webox_exporter.documents.typeset import direction
-from webox_exporter.documents.typeset.chains import FontChain, Run
+from webox_exporter.documents.typeset.chains import FontChain, sans
 from webox_exporter.documents.typeset.faces import SCRIPT_FACES, Face
 from webox_exporter.documents.typeset.scripts import (
     ACCENTS,
@@ -26,11 +27,10 @@ from webox_exporter.documents.typeset.shaping import Shaped, shape
 
 _LONGEST_PIECE = 40
 """Longer words are cut into pieces of this many characters; a line ends between them if it must."""
-_WORDS = re.compile(
-    rf"[ \t]{{1,{_LONGEST_PIECE}}}"
-    rf"|[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b"
-    rf"|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
-)
+_LETTERS = rf"[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
+_WORDS = re.compile(rf"[ \t]{{1,{_LONGEST_PIECE}}}|{_LETTERS}")
+_WORDS_WITH_SPACE = re.compile(rf"[ \t]{{1,{_LONGEST_PIECE}}}|(?:{_LETTERS}) {{0,3}}")
+_ENDING = " \u3000\N{ZERO WIDTH SPACE}"
 _KNOWN_AT_MOST = 5_000
 _ANY = re.compile(r".{1,100}", re.DOTALL)
 _IDEOGRAPHS = re.compile(rf"\s+|[{OPENING}]*[^\s][{CLOSING}{SMALL_KANA}]*")
@@ -55,8 +55,19 @@ class Look:
     struck: bool = False
     verbatim: bool = False
     """Whether a line may end anywhere, and spaces count."""
-    known: dict[tuple[str, Face, int], "Word"] = field(default_factory=dict, repr=False)
+    known: dict[tuple[Face, int], "_Known"] = field(default_factory=dict, repr=False)
     """Words that were measured already: most come again and again."""
+
+    @property
+    def is_decorated(self) -> bool:
+        """Whether more than its letters is drawn."""
+        return self.ground is not None or self.link is not None or self.struck
+
+
+@cache
+def furniture(size: float, colour: Color, *, bold: bool = False) -> Look:
+    """How labels, running titles and the like look."""
+    return Look(sans(bold=bold), size, colour, bold=bold)
 
 
 class Word(NamedTuple):
@@ -66,6 +77,8 @@ class Word(NamedTuple):
     face: Face
     look: Look
     width: float
+    bare: float
+    """The width without the spaces after it, which hang over the margin at a line's end."""
     is_space: bool = False
     may_end: bool = False
     """Whether a line may end after it."""
@@ -78,9 +91,12 @@ def words_of(parts: Iterable[tuple[str, Look]]) -> list[Word]:
     """The words of one line of text, whose parts look different."""
     parts = list(parts)
     text = "".join(part for part, _ in parts)
-    if text.isascii() or not direction.has_right_to_left(text):
-        return [word for part, look in parts for word in _words(part, look, 0)]
-    return _in_both_directions(text, parts)
+    if not text.isascii() and direction.has_right_to_left(text):
+        return _in_both_directions(text, parts)
+    found: list[Word] = []
+    for part, look in parts:
+        _add_words(found, part, look, 0)
+    return found
 
 
 def _in_both_directions(text: str, parts: list[tuple[str, Look]]) -> list[Word]:
@@ -89,7 +105,7 @@ def _in_both_directions(text: str, parts: list[tuple[str, Look]]) -> list[Word]:
     at = 0
     for part, look in parts:
         for start, end in _even(levels, at, at + len(part)):
-            found += _words(part[start - at : end - at], look, levels[start])
+            _add_words(found, part[start - at : end - at], look, levels[start])
         at += len(part)
     return found
 
@@ -103,40 +119,49 @@ def _even(levels: list[int], first: int, last: int) -> Iterator[tuple[int, int]]
             start = at
 
 
-def _words(text: str, look: Look, level: int) -> Iterator[Word]:
+def _add_words(found: list[Word], text: str, look: Look, level: int) -> None:
     for run in look.chain.runs(text):
         if run.missing:
-            yield from (_box(char, run.face, look, level) for char in run.text)
+            found += [_box(char, run.face, look, level) for char in run.text]
         elif look.verbatim:
-            yield from (_verbatim(piece, run.face, look, level) for piece in _ANY.findall(run.text))
-        elif run.face is _IDEOGRAPHIC:
-            yield from _ideographs(run, look, level)
+            found += [_verbatim(piece, run.face, look, level) for piece in _ANY.findall(run.text)]
         else:
-            pattern = _THAI if run.face in _SYLLABIC else _WORDS
-            for piece in pattern.findall(run.text):
-                key = (piece, run.face, level)
-                word = look.known.get(key)
-                if word is None:
-                    word = _word(piece, run.face, look, level, ends=pattern is _THAI)
-                    _remember(key, word)
-                yield word
+            known = _known(run.face, look, level)
+            found += map(known.__getitem__, known.pattern.findall(run.text))
+
+
+def _known(face: Face, look: Look, level: int) -> "_Known":
+    known = look.known.get((face, level))
+    if known is None:
+        known = look.known[face, level] = _Known(face, look, level)
+    return known
 
 
 def _box(char: str, face: Face, look: Look, level: int) -> Word:
     text = f"U+{ord(char):04X}"
     width = face.width(text, look.size * BOX_SIZE) + look.size * 0.4
-    return Word(text, face, look, width, level=level, may_end=True, missing=True)
+    return Word(text, face, look, width, width, level=level, may_end=True, missing=True)
 
 
 BOX_SIZE = 0.7
 """The size of a code in its box, as a share of the text's."""
 
 
-def _remember(key: tuple[str, Face, int], word: Word) -> None:
-    known = word.look.known
-    if len(known) >= _KNOWN_AT_MOST:
-        known.clear()
-    known[key] = word
+class _Known(dict[str, Word]):
+    """Words of one face, look and level, by their text."""
+
+    def __init__(self, face: Face, look: Look, level: int) -> None:
+        super().__init__()
+        self.pattern = _pattern(face, level)
+        self._ends = self.pattern in {_THAI, _IDEOGRAPHS}
+        self._face, self._look, self._level = face, look, level
+
+    def __missing__(self, text: str) -> Word:
+        if len(self) >= _KNOWN_AT_MOST:
+            self.clear()
+        word = _word(text, self._face, self._look, self._level, ends=self._ends)
+        self[text] = word
+        return word
 
 
 def _verbatim(text: str, face: Face, look: Look, level: int) -> Word:
@@ -144,19 +169,31 @@ def _verbatim(text: str, face: Face, look: Look, level: int) -> Word:
     return word._replace(is_space=False, may_end=False)
 
 
-def _ideographs(run: Run, look: Look, level: int) -> Iterator[Word]:
-    for piece in _IDEOGRAPHS.findall(run.text):
-        yield _word(piece, run.face, look, level, ends=True)
+def _pattern(face: Face, level: int) -> re.Pattern[str]:
+    """How a run of this face is cut; shaped words come without the spaces after them."""
+    if face is _IDEOGRAPHIC:
+        return _IDEOGRAPHS
+    if face in _SYLLABIC:
+        return _THAI
+    return _WORDS if face.shaped or level % 2 else _WORDS_WITH_SPACE
 
 
 def _word(text: str, face: Face, look: Look, level: int, *, ends: bool) -> Word:
+    text = text.replace("\t", " ")
     space = text.isspace()
-    ends = ends or space or text[-1] == "\N{ZERO WIDTH SPACE}"
-    if text == "\t":
-        text = " "
+    ends = ends or text[-1] in _ENDING
     shaped = _shaped(text, face, level) if _depends(text, face, level) else None
     width = shaped.width * look.size * 0.001 if shaped else face.width(text, look.size)
-    return Word(text, face, look, width, space, ends, shaped, level)
+    spaces = len(text) - len(text.rstrip(" "))
+    bare = width - face.width(" " * spaces, look.size)
+    return Word(text, face, look, width, bare, space, ends, shaped, level)
+
+
+def without_space(word: Word) -> Word:
+    """The word without the spaces after it, for a line's end."""
+    if word.bare == word.width:
+        return word
+    return _known(word.face, word.look, word.level)[word.text.rstrip(" ")]
 
 
 def _depends(text: str, face: Face, level: int) -> bool:
