@@ -44,7 +44,9 @@ class FontChain:
             return []
         if text.isascii() and text.isprintable():
             return [Run(self.first, text)]
-        if self.first.characters.issuperset(text) and not _DECOMPOSED.search(text):
+        if self.first.characters.issuperset(text) and (
+            is_western(text) or not _DECOMPOSED.search(text)
+        ):
             return [Run(self.first, text)]
         return list(self._mixed_runs(_DECOMPOSED.sub(_composed, text)))
 
@@ -80,6 +82,15 @@ class FontChain:
         if char.isspace() or _JOINER.match(char):
             return self.first
         return None
+
+
+def is_western(text: str) -> bool:
+    """Whether it is in Latin-1, where no letter depends on others: faster than a search."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _run(face: Face, text: str, *, missing: bool) -> Run:

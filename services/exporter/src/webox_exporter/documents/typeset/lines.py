@@ -8,6 +8,7 @@ from webox_exporter.documents.typeset.wording import Word, cut, may_not_begin_a_
 
 Line = list[Word]
 _ROUNDING = 0.01
+_SPACES = " \u3000\N{ZERO WIDTH SPACE}"
 
 
 def fill(words: list[Word], width: float) -> Iterator[Line]:
@@ -16,7 +17,7 @@ def fill(words: list[Word], width: float) -> Iterator[Line]:
     taken = 0.0
     good = 0  # the line may be cut before this word
     for word in words:
-        if word.may_end and line and not word.is_space and _breaks_between(line[-1], word):
+        if word.may_end and good < len(line) and _breaks_between(line[-1], word):
             good = len(line)
         while taken + word.bare > width + _ROUNDING and not word.is_space:
             if good:
@@ -47,10 +48,10 @@ def _divided(word: Word, room: float, *, must: bool) -> tuple[Word | None, Word 
 
 
 def _breaks_between(before: Word, after: Word) -> bool:
-    """Between Latin words and ideographs there is a place too."""
-    if before.is_space or may_not_begin_a_line(after.text[0]):
+    """Before an ideograph there is a place too: it ends a line without a space after it."""
+    if before.is_space or after.missing or after.text[-1] in _SPACES:
         return False
-    return not after.missing and after.text[-1] != "\N{ZERO WIDTH SPACE}"
+    return not may_not_begin_a_line(after.text[0])
 
 
 def _trimmed(line: Line) -> Line:

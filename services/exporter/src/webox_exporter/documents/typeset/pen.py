@@ -5,7 +5,6 @@ by one, and text set word by word through the public calls takes twice the time.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any
 
 from reportlab.lib.colors import Color
@@ -17,7 +16,7 @@ from webox_exporter.documents.typeset.encoding import Encoding
 from webox_exporter.documents.typeset.faces import Face
 from webox_exporter.documents.typeset.lines import Line, visual, width_of
 from webox_exporter.documents.typeset.shaping import Glyph, Group
-from webox_exporter.documents.typeset.wording import BOX_SIZE, Look, Word
+from webox_exporter.documents.typeset.wording import BOX_SIZE, Look, Word, operands
 
 _UNDERLINE, _STRIKE = -0.12, 0.27
 """Where lines go, as shares of the size above the baseline."""
@@ -30,7 +29,7 @@ class Pen:
         self.canvas = canvas
         self._raw: Any = canvas  # what is below its public calls
         self._font: tuple[str, float] | None = None
-        self._colour: Color | None = None
+        self._ink = ""
         self._encodings: dict[Face, Encoding] = {}
 
     def rectangle(
@@ -40,7 +39,7 @@ class Pen:
         shape = _rounded(x, y, width, height, radius) if radius else [
             f"{x:.2f} {y:.2f} {width:.2f} {height:.2f} re"
         ]  # fmt: skip
-        self._raw._code.extend([f"{_operands(colour)} rg", *shape, "f"])  # noqa: SLF001 - see the module
+        self._raw._code.extend([f"{operands(colour)} rg", *shape, "f"])  # noqa: SLF001 - see the module
 
     def lines(self, lines: Iterable[tuple[float, float, Line]]) -> None:
         """Lines of words, each with the x of its left end and the y of its baseline."""
@@ -49,7 +48,7 @@ class Pen:
         for x, y, runs in decorated:
             self._grounds(x, y, runs)
         code = ["BT"]
-        self._font = self._colour = None
+        self._font, self._ink = None, ""
         for x, y, runs in shown:
             code.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
             for words in runs:
@@ -68,11 +67,12 @@ class Pen:
     def _words(self, code: list[str], words: list[Word]) -> None:
         """Words of one face and look: drawn together unless their glyphs are placed singly."""
         first = words[0]
-        self._ink(code, first.look.colour)
+        if first.look.ink != self._ink:
+            self._ink = first.look.ink
+            code.append(f"{self._ink} rg")
         heavy = first.face.weight if first.look.bold else 0
         if heavy:
-            colour = _operands(first.look.colour)
-            code.append(f"2 Tr {first.look.size * heavy:.2f} w {colour} RG")
+            code.append(f"2 Tr {first.look.size * heavy:.2f} w {self._ink} RG")
         if first.missing:
             for word in words:
                 self._box(code, word)
@@ -84,11 +84,6 @@ class Pen:
             self._show(code, first.face, text, first.look.size)
         if heavy:
             code.append("0 Tr")
-
-    def _ink(self, code: list[str], colour: Color) -> None:
-        if colour is not self._colour:
-            self._colour = colour
-            code.append(f"{_operands(colour)} rg")
 
     def _show(self, code: list[str], face: Face, text: str, size: float) -> None:
         for name, characters in self._encoded(face, text):
@@ -198,8 +193,3 @@ def _rounded(x: float, y: float, width: float, height: float, radius: float) -> 
 
 _QUARTER = 0.5523
 """How far a quarter of a circle's control points are from its ends, as a share of the radius."""
-
-
-@cache
-def _operands(colour: Color) -> str:
-    return f"{colour.red:.3f} {colour.green:.3f} {colour.blue:.3f}"

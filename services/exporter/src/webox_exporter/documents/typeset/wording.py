@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reportlab.lib.colors import Color
 
 from webox_exporter.documents.typeset import direction
-from webox_exporter.documents.typeset.chains import FontChain, sans
+from webox_exporter.documents.typeset.chains import FontChain, is_western, sans
 from webox_exporter.documents.typeset.faces import SCRIPT_FACES, Face
 from webox_exporter.documents.typeset.scripts import (
     ACCENTS,
@@ -31,7 +31,7 @@ _LETTERS = rf"[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b|[^ \t\u200b]{{1,{_LON
 _WORDS = re.compile(rf"[ \t]{{1,{_LONGEST_PIECE}}}|{_LETTERS}")
 _WORDS_WITH_SPACE = re.compile(rf"[ \t]{{1,{_LONGEST_PIECE}}}|(?:{_LETTERS}) {{0,3}}")
 _ENDING = " \u3000\N{ZERO WIDTH SPACE}"
-_KNOWN_AT_MOST = 5_000
+_KNOWN_AT_MOST = 12_000
 _ANY = re.compile(r".{1,100}", re.DOTALL)
 _IDEOGRAPHS = re.compile(rf"\s+|[{OPENING}]*[^\s][{CLOSING}{SMALL_KANA}]*")
 _THAI = re.compile(rf"\s+|[{VOWELS_FIRST}]?[^\s{VOWELS_FIRST}]{{1,40}}|[^\s]")
@@ -58,10 +58,21 @@ class Look:
     known: dict[tuple[Face, int], "_Known"] = field(default_factory=dict, repr=False)
     """Words that were measured already: most come again and again."""
 
+    ink: str = field(default="", init=False)
+    """The colour as the operands of a PDF operator."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ink", operands(self.colour))
+
     @property
     def is_decorated(self) -> bool:
         """Whether more than its letters is drawn."""
         return self.ground is not None or self.link is not None or self.struck
+
+
+def operands(colour: Color) -> str:
+    """Red, green and blue, from 0 to 1."""
+    return f"{colour.red:.3f} {colour.green:.3f} {colour.blue:.3f}"
 
 
 @cache
@@ -91,7 +102,7 @@ def words_of(parts: Iterable[tuple[str, Look]]) -> list[Word]:
     """The words of one line of text, whose parts look different."""
     parts = list(parts)
     text = "".join(part for part, _ in parts)
-    if not text.isascii() and direction.has_right_to_left(text):
+    if not is_western(text) and direction.has_right_to_left(text):
         return _in_both_directions(text, parts)
     found: list[Word] = []
     for part, look in parts:
