@@ -39,11 +39,16 @@ def answered(content: str, provider: str = "GPT-4", number: int = 2, **more: Any
     return Message(number, "assistant", content, NOON, provider, "gpt-4-turbo", **more)
 
 
+_WORD = re.compile(r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)"[^>]*>([^<]*)<')
+
+
 class Box(NamedTuple):
-    """A word, and its left and right edge in points."""
+    """A word, its page (the first is 0), and its edges in points from the left and the top."""
 
     text: str
+    page: int
     left: float
+    top: float
     right: float
 
 
@@ -63,11 +68,14 @@ class Printed:
         return " ".join(printed.stdout.decode().split())
 
     def boxes(self) -> list[Box]:
-        """Every word of the document and where it stands on its page."""
+        """Every word of the document and where it stands."""
         command = ["pdftotext", "-bbox", "-enc", "UTF-8", str(self._file), "-"]
-        page = subprocess.run(command, capture_output=True, check=True).stdout.decode()
-        found = re.findall(r'<word xMin="([\d.]+)"[^>]* xMax="([\d.]+)"[^>]*>([^<]*)<', page)
-        return [Box(html.unescape(text), float(left), float(right)) for left, right, text in found]
+        found = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+        return [
+            Box(html.unescape(text), page, *map(float, places))
+            for page, part in enumerate(found.split("<page ")[1:])
+            for *places, text in _WORD.findall(part)
+        ]
 
 
 @pytest.fixture

@@ -232,7 +232,18 @@ class TestTheFile:
 
 
 class TestHugeMessages:
-    @pytest.mark.parametrize("text", ["mot " * 50_000, "x" * 200_000, ("é" * 99 + "🚀") * 2_000])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "mot " * 50_000,
+            "x" * 200_000,
+            ("é" * 99 + "🚀") * 2_000,
+            "سلام" * 50_000,
+            "สวัสดี" * 33_333,
+            "e" + "\u0301" * 199_999,
+            "\ue0ff" * 50_000,
+        ],
+    )
     def test_200_000_characters_take_under_5_s(self, printed: Print, text: str) -> None:
         begun = time.process_time()
         printed(answered(text))

@@ -13,6 +13,7 @@ from importlib import import_module, resources
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import uharfbuzz
 from reportlab.pdfbase import pdfmetrics, ttfonts
@@ -65,6 +66,7 @@ class Face:
     def font(self) -> ttfonts.TTFont:
         """The font as reportlab embeds it, registered under its name."""
         font = ttfonts.TTFont(self.name, BytesIO(self._bytes))
+        font.face.name = self.name.encode()  # two files may give themselves the same name
         pdfmetrics.registerFont(font)
         return font
 
@@ -119,7 +121,8 @@ def _micro_hei() -> Face:
 
 def from_file(path: Path) -> Face:
     """A font that somebody else installed; of a collection, the first."""
-    return Face(path.stem.replace(" ", ""), path.read_bytes, shaped=True, weight=0.03)
+    name = "".join(char for char in path.stem if char.isascii() and char.isalnum())
+    return Face(f"{name}-{crc32(bytes(path)):08x}", path.read_bytes, shaped=True, weight=0.03)
 
 
 MONO = {

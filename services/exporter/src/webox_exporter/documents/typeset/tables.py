@@ -161,12 +161,19 @@ def _column_widths(wishes: list[float], width: float) -> list[float]:
     return [_LEAST_COLUMN + (wish - _LEAST_COLUMN) * spare / greed for wish in wishes]
 
 
+class _Field(Paragraph):
+    """A cell of a table that had to be taken apart, which a wider page may not have to."""
+
+    def fits(self, width: float) -> bool:  # noqa: ARG002 - whatever it is
+        return False
+
+
 def _records(head: Row, rows: list[Row], styles: Styles) -> Iterator[Block]:
     """Each row as a list of `Column: value`."""
     for row in rows or [head]:
         for name, cell in zip(head, row, strict=True):
             named = [*(_bold(span) for span in name), Span(": ", bold=True), *cell]
-            yield Paragraph(named, styles.tight)
+            yield _Field(named, styles.tight)
         yield Gap(6)
 
 
