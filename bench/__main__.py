@@ -21,6 +21,7 @@ BENCHMARKS = (
     "rebuild",
     "restart",
     "exports",
+    "pdf",
 )
 
 

@@ -85,6 +85,9 @@ if __name__ == "__main__":
         make_admin(sys.argv[3:])
     elif sys.argv[1] == "after-restore":
         prepare_database(name)
+    elif sys.argv[1] == "scripts":
+        sys.stdout.write("Latin, Thai\n")
+        sys.exit(os.environ.get("STUB_COMPLAINT"))
     elif sys.argv[1] in {"caught-up", "rebuild"}:
         keep_environment(name, sys.argv[1])
     elif sys.argv[1] in {"dead-letters", "verify"}:

@@ -168,13 +168,16 @@ class TestDoctor:
         assert result.returncode == 0, result.stdout
         assert all(line.startswith("ok  ") for line in result.stdout.splitlines())
         assert "Webox runs at http://localhost:" in result.stdout
+        assert "PDFs print Latin, Thai\n" in result.stdout
 
     def test_says_what_is_not(self, webox: Webox) -> None:
         webox.environment |= {"WEBOX_DEMO": "maybe", "WEBOX_REDIS_SERVER": "/bin/true"}
+        webox.environment["STUB_COMPLAINT"] = "No font here has all of: Thai."
         result = webox.run("doctor")
         assert result.returncode == 1
         wrong = [line for line in result.stdout.splitlines() if line.startswith("no  ")]
-        assert [line.split()[1] for line in wrong] == ["Redis", "settings", "port"]
+        assert [line.split()[1] for line in wrong] == ["Redis", "settings", "port", "scripts"]
+        assert "No font here has all of: Thai." in wrong[-1]
         assert webox.processes() == []
 
 

@@ -1,6 +1,7 @@
 """What a start needs of this machine: the same checks for `webox up` and `webox doctor`."""
 
 import platform
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ def examine(home: Home, environment: Mapping[str, str], *, port: str | None) -> 
         "settings": lambda: _settings(environment, port),
         "port": lambda: _port(home, environment, port),
         "memory": _memory,
+        "scripts": _scripts,
     }
     return [_finding(what, check) for what, check in checks.items()]
 
@@ -95,3 +97,15 @@ def _memory() -> str:
             f"Only {available // 1_000_000} MB of memory are free; Webox needs about 1 GB."
         )
     return f"{available / 1e9:.1f} GB free"
+
+
+def _scripts() -> str:
+    """What the exporter's fonts can print, by its own word."""
+    command = [service_program("exporter"), "scripts"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    except OSError as error:
+        raise CannotStartError(f"The exporter cannot be asked: {error}") from None
+    if found.returncode:
+        raise CannotStartError(found.stderr.strip().rpartition("\n")[2])
+    return f"PDFs print {found.stdout.strip()}"

@@ -1,5 +1,9 @@
 """The exporter's command line."""
 
+import sys
+
+import click
+
 from webox_kit.cli import ServiceCommands, service_cli
 
 main = service_cli(
@@ -13,3 +17,14 @@ main = service_cli(
         verify="webox_exporter.verifying:verification",
     )
 )
+
+
+@main.command(help="Say which scripts a PDF can be printed in here; exit code 1 if one is lacking.")
+def scripts() -> None:
+    from webox_exporter.documents.typeset.coverage import printable  # noqa: PLC0415 - fonts are slow
+
+    can, cannot = printable()
+    click.echo(", ".join(can))
+    if cannot:
+        click.echo(f"No font here has all of: {', '.join(cannot)}.", err=True)
+        sys.exit(1)

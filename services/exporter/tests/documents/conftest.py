@@ -1,9 +1,11 @@
+import html
 import io
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,6 +39,19 @@ def answered(content: str, provider: str = "GPT-4", number: int = 2, **more: Any
     return Message(number, "assistant", content, NOON, provider, "gpt-4-turbo", **more)
 
 
+_WORD = re.compile(r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)"[^>]*>([^<]*)<')
+
+
+class Box(NamedTuple):
+    """A word, its page (the first is 0), and its edges in points from the left and the top."""
+
+    text: str
+    page: int
+    left: float
+    top: float
+    right: float
+
+
 class Printed:
     """A PDF, and what a reader gets of it."""
 
@@ -51,6 +66,16 @@ class Printed:
             ["pdftotext", "-enc", "UTF-8", str(self._file), "-"], capture_output=True, check=True
         )
         return " ".join(printed.stdout.decode().split())
+
+    def boxes(self) -> list[Box]:
+        """Every word of the document and where it stands."""
+        command = ["pdftotext", "-bbox", "-enc", "UTF-8", str(self._file), "-"]
+        found = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+        return [
+            Box(html.unescape(text), page, *map(float, places))
+            for page, part in enumerate(found.split("<page ")[1:])
+            for *places, text in _WORD.findall(part)
+        ]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-_MOST_HIGHLIGHTED = 20_000
+_MOST_HIGHLIGHTED = 60_000
 """Some lexers take far more than linear time; a listing longer than this stays plain."""
 _LONGEST_NAME = 30
 

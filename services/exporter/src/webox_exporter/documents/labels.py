@@ -35,15 +35,19 @@ def speaker_of(message: Message, words: Words) -> str:
 
 def details_of(message: Message, words: Words) -> str:
     """What stands beside the speaker: model, date, and whether it was cut or only a demo."""
-    parts = [
-        message.model or "",
-        words.date(message.moment),
+    parts = [message.model or "", words.date(message.moment), *marks_of(message, words)]
+    return " · ".join(part for part in parts if part)
+
+
+def marks_of(message: Message, words: Words) -> list[str]:
+    """What its reader must know of an answer: that it was cut, by whom it is, or only a demo."""
+    marks = [
         words["cancelled"] if message.status == "cancelled" else "",
         words["truncated"] if message.truncated else "",
         _stand_in(message, words),
         words["demo"] if message.demo else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return [mark for mark in marks if mark]
 
 
 def figures_of(message: Message, words: Words) -> list[str]:

@@ -36,6 +36,11 @@ _FRENCH = {
     "subject": "Conversation exportée de Webox",
     "untitled": "Sans titre",
     "index": "Conversations exportées",
+    "of": "sur",
+    "contents": "Sommaire",
+    "continued": "suite",
+    "answers": "réponses",
+    "answer": "réponse",
     "tokens": "jetons",
     "truncated": "coupée",
     "answered by": "répondu par",
@@ -58,6 +63,11 @@ _ENGLISH = {
     "subject": "Conversation exported from Webox",
     "untitled": "Untitled",
     "index": "Exported conversations",
+    "of": "of",
+    "contents": "Contents",
+    "continued": "continued",
+    "answers": "answers",
+    "answer": "answer",
     "tokens": "tokens",
     "truncated": "cut",
     "answered by": "answered by",
@@ -99,3 +109,7 @@ class Words:
         """`0,0012 $` or `$0.0012`, exact."""
         digits = self.number(cost)
         return f"{digits}\N{NO-BREAK SPACE}$" if self.language == "fr" else f"${digits}"
+
+    def answers(self, count: int) -> str:
+        """`1 réponse`, `2 answers`."""
+        return f"{count}\N{NO-BREAK SPACE}{self['answer' if count == 1 else 'answers']}"

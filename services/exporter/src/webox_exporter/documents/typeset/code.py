@@ -2,137 +2,110 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
 
+from pygments.lexer import Lexer
 from pygments.styles import get_style_by_name
 from pygments.token import Token, _TokenType
 from reportlab.lib.colors import Color, HexColor
-from reportlab.pdfbase.pdfmetrics import stringWidth
-from reportlab.platypus.flowables import Flowable
 
 from webox_exporter.documents.highlighting import lexer_for
 from webox_exporter.documents.typeset import palette
+from webox_exporter.documents.typeset.block import Block, Placed
 from webox_exporter.documents.typeset.chains import mono
-from webox_exporter.documents.typeset.styles import CODE_LEADING, CODE_SIZE
+from webox_exporter.documents.typeset.lines import Line, fill, width_of
+from webox_exporter.documents.typeset.paragraph import draw_lines
+from webox_exporter.documents.typeset.pen import Pen
+from webox_exporter.documents.typeset.styles import TextStyle
+from webox_exporter.documents.typeset.wording import Look, Word, furniture, words_of
 
-_PADDING = 6.0
+_PADDING = 7.0
 _FEWEST_LINES = 2
+_NAME_SIZE = 6.5
+_MOST_OVERHANG = 1.4
+"""A listing may be set in a narrow column if its longest line wraps once at most, just about."""
 
 
-class Piece(NamedTuple):
-    """A stretch of one line, in one font and colour."""
+class CodeBlock(Block):
+    """Lines of code on a shaded ground, which goes on overleaf."""
 
-    text: str
-    font: str
-    colour: Color
+    def __init__(self, lines: list[list[Word]], style: TextStyle, name: str = "") -> None:
+        self._source = lines
+        self._style = style
+        self._name = name
+        self._lines: list[Line] | None = None
 
+    @property
+    def needs(self) -> float:  # type: ignore[override] # two lines and their ground
+        return _FEWEST_LINES * self._style.leading + 2 * _PADDING
 
-Line = list[Piece]
+    def fits(self, width: float) -> bool:
+        longest = max(map(width_of, self._source), default=0.0)
+        return longest <= (width - 2 * _PADDING) * _MOST_OVERHANG
 
-
-class CodeBlock(Flowable):
-    """Lines of code on a shaded ground."""
-
-    def __init__(self, lines: list[Line], *, wrapped: bool = False) -> None:
-        super().__init__()
-        self._lines = lines
-        self._wrapped = wrapped
-        self.spaceAfter = 8
-        self.spaceBefore = 2
-
-    def wrap(self, available_width: float, _available_height: float) -> tuple[float, float]:
-        if not self._wrapped:
-            room = max(available_width - 2 * _PADDING, CODE_SIZE * 4)
-            self._lines = [part for line in self._lines for part in _wrapped(line, room)]
-            self._wrapped = True
-        self.width = available_width
-        self.height = len(self._lines) * CODE_LEADING + 2 * _PADDING
-        return self.width, self.height
-
-    def split(self, _available_width: float, available_height: float) -> list[Flowable]:
-        fitting = int((available_height - 2 * _PADDING) // CODE_LEADING)
+    def place(self, width: float, room: float) -> Placed:
+        if self._lines is None:
+            inner = width - 2 * _PADDING
+            self._lines = [part for line in self._source for part in fill(line, inner)]
+        lines, leading = self._lines, self._style.leading
+        height = self._height(lines)
+        if height <= room:
+            return Placed(self, height + self._style.after)
+        fitting = int((room - 2 * _PADDING) // leading)
         if fitting < _FEWEST_LINES:
-            return []
-        head, tail = self._lines[:fitting], self._lines[fitting:]
-        return [CodeBlock(part, wrapped=True) for part in (head, tail) if part]
+            return Placed(None, 0, self)
+        head, tail = self._with(lines[:fitting]), self._with(lines[fitting:])
+        head._name = self._name  # noqa: SLF001 - one of its own kind
+        return Placed(head, self._height(lines[:fitting]), tail)
 
-    def draw(self) -> None:
-        canvas = self.canv
-        canvas.setFillColor(palette.CODE_PAPER)
-        canvas.roundRect(0, 0, self.width, self.height, 3, stroke=0, fill=1)
-        text = canvas.beginText(_PADDING, self.height - _PADDING - CODE_SIZE)
-        text.setLeading(CODE_LEADING)
-        for line in self._lines:
-            for piece in line:
-                text.setFont(piece.font, CODE_SIZE, CODE_LEADING)
-                text.setFillColor(piece.colour)
-                text.textOut(piece.text)
-            text.textLine("")
-        canvas.drawText(text)
+    def _height(self, lines: list[Line]) -> float:
+        return len(lines) * self._style.leading + 2 * _PADDING
+
+    def _with(self, lines: list[Line]) -> "CodeBlock":
+        part = CodeBlock([], self._style)
+        part._lines = lines
+        return part
+
+    def draw(self, pen: Pen, x: float, top: float, width: float) -> None:
+        lines = self._lines or []
+        height = self._height(lines)
+        pen.rectangle(x, top - height, width, height, palette.CODE_PAPER, 3)
+        if self._name:
+            name = words_of([(self._name, furniture(_NAME_SIZE, palette.MUTED))])
+            room = width - _PADDING - (width_of(lines[0]) if lines else 0)
+            if width_of(name) < room - 2 * _PADDING:
+                pen.line(x + width - _PADDING - width_of(name), top - _PADDING - 4, name)
+        draw_lines(pen, lines, x + _PADDING, top - _PADDING, width - 2 * _PADDING, self._style)
 
 
-def code_block(source: str, language: str = "") -> CodeBlock:
+def code_block(source: str, language: str, style: TextStyle) -> CodeBlock:
     """A listing, coloured when `language` names one that pygments knows."""
-    return CodeBlock(list(_lines(source.expandtabs(4).rstrip("\n"), language)))
-
-
-def _lines(source: str, language: str) -> Iterator[Line]:
-    line: Line = []
-    for kind, text in _lexed(source, language):
-        first, *others = text.split("\n")
-        line += _pieces(kind, first)
-        for other in others:
-            yield line
-            line = _pieces(kind, other)
-    yield line
-
-
-def _lexed(source: str, language: str) -> Iterator[tuple[_TokenType, str]]:
+    source = source.expandtabs(4).rstrip("\n")
     lexer = lexer_for(source, language)
+    lines = list(_lines(source, lexer, style))
+    return CodeBlock(lines, style, lexer.name if lexer else "")
+
+
+def _lines(source: str, lexer: Lexer | None, style: TextStyle) -> Iterator[list[Word]]:
+    line: list[tuple[str, Look]] = []
+    for kind, text in _lexed(source, lexer):
+        look = _look(style, kind)
+        first, *others = text.split("\n")
+        line.append((first, look))
+        for other in others:
+            yield words_of(line)
+            line = [(other, look)]
+    yield words_of(line)
+
+
+def _lexed(source: str, lexer: Lexer | None) -> Iterator[tuple[_TokenType, str]]:
     if lexer is None:
         return iter([(Token.Text, source)])
     return iter(lexer.get_tokens(source))
 
 
-def _pieces(kind: _TokenType, text: str) -> Line:
-    colour, bold = _look(kind)
-    return [Piece(run.text, run.font, colour) for run in mono(bold=bold).runs(text)]
-
-
 @cache
-def _look(kind: _TokenType) -> tuple[Color, bool]:
+def _look(style: TextStyle, kind: _TokenType) -> Look:
     look = get_style_by_name("default").style_for_token(kind)
-    colour = HexColor(f"#{look['color']}") if look["color"] else palette.CODE_INK
-    return colour, bool(look["bold"])
-
-
-def _wrapped(line: Line, room: float) -> Iterator[Line]:
-    """The line in parts that fit, cut between any two characters: code has no better place."""
-    part: Line = []
-    left = room
-    for piece in line:
-        rest = piece.text
-        while rest:
-            fitting = _fitting(rest, piece.font, left)
-            if fitting < len(rest) and part and not fitting:
-                yield part
-                part, left = [], room
-                continue
-            cut = rest[: max(fitting, 1)]
-            part.append(piece._replace(text=cut))
-            left -= stringWidth(cut, piece.font, CODE_SIZE)
-            rest = rest[len(cut) :]
-    yield part
-
-
-def _fitting(text: str, font: str, room: float) -> int:
-    """How many characters of the text fit, found by halving: widths only add up."""
-    most = min(len(text), int(room / (CODE_SIZE * 0.2)) + 1)
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if stringWidth(text[:middle], font, CODE_SIZE) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    colour: Color = HexColor(f"#{look['color']}") if look["color"] else style.colour
+    bold = bool(look["bold"])
+    return Look(mono(bold=bold), style.size, colour, bold=bold, verbatim=True)

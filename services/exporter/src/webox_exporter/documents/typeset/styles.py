@@ -1,69 +1,88 @@
-"""Paragraph styles and the measures of a page, in points."""
+"""Text styles and the measures of a page, in points."""
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from reportlab.lib.enums import TA_CENTER, TA_RIGHT
+from reportlab.lib.colors import Color
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 
 from webox_exporter.documents.typeset import palette
-from webox_exporter.documents.typeset.chains import sans
 
 PAGE_WIDTH, PAGE_HEIGHT = A4
 MARGIN = 56.0
 FOOT = 48.0
 TEXT_WIDTH = PAGE_WIDTH - 2 * MARGIN
 TEXT_HEIGHT = PAGE_HEIGHT - 2 * MARGIN
-BODY_SIZE = 10.0
-CODE_SIZE = 8.5
-CODE_LEADING = 11.5
+CODE_SIZE = 8.2
+CODE_LEADING = 11.4
+SMALL_CODE_SIZE = 7.2
+SMALL_CODE_LEADING = 10.0
 LEAST_ROOM = 64.0
 """A heading or label with less room than this below it starts on the next page."""
 
-_HEADINGS = {1: (15.0, 19.0), 2: (13.0, 17.0), 3: (11.5, 15.0)}
+Alignment = Literal["left", "center", "right"]
 
 
-def _style(name: str, size: float, leading: float, **more: Any) -> ParagraphStyle:
-    settings: dict[str, Any] = {
-        "fontName": sans().font,
-        "fontSize": size,
-        "leading": leading,
-        "textColor": palette.INK,
-        "bulletFontName": sans().font,
-        "bulletFontSize": size,
-        "linkUnderline": 1,
-        "splitLongWords": 1,
-        "allowWidows": 0,
-        **more,
-    }
-    return ParagraphStyle(name, **settings)
+@dataclass(frozen=True, slots=True)
+class TextStyle:
+    """How a paragraph is set: sizes and the space `after` it in points."""
+
+    size: float
+    leading: float
+    after: float = 0.0
+    colour: Color = palette.INK
+    bold: bool = False
+    alignment: Alignment = "left"
+
+    def aligned(self, alignment: str) -> "TextStyle":
+        """The same on the side that Markdown names; left where it names none."""
+        side: Alignment = "left"
+        if alignment == "right":
+            side = "right"
+        elif alignment == "center":
+            side = "center"
+        return self if side == self.alignment else replace(self, alignment=side)
 
 
+@dataclass(frozen=True, slots=True)
 class Styles:
-    """All styles of a document; made once per process, when the fonts are known."""
+    """The styles of a message's text."""
 
-    def __init__(self) -> None:
-        bold = sans(bold=True).font
-        self.title = _style("title", 22, 28, fontName=bold, spaceAfter=4)
-        self.fact = _style("fact", 9, 13, textColor=palette.MUTED)
-        self.body = _style("body", BODY_SIZE, 14.5, spaceAfter=6)
-        self.tight = _style("tight", BODY_SIZE, 14.5, spaceAfter=2)
-        self.continued = _style("continued", BODY_SIZE, 14.5)
-        self.cell = _style("cell", 8.5, 11.5)
-        self._aligned_cells = {
-            "right": _style("cell-right", 8.5, 11.5, alignment=TA_RIGHT),
-            "center": _style("cell-center", 8.5, 11.5, alignment=TA_CENTER),
-        }
-        self._headings = {
-            level: _style(f"h{level}", size, leading, fontName=bold, spaceBefore=8, spaceAfter=4)
-            for level, (size, leading) in _HEADINGS.items()
-        }
-        self._small_heading = _style("h", 10.5, 14.5, fontName=bold, spaceBefore=6, spaceAfter=3)
+    body: TextStyle
+    tight: TextStyle
+    cell: TextStyle
+    headings: tuple[TextStyle, ...]
+    code: TextStyle
 
-    def aligned_cell(self, alignment: str) -> ParagraphStyle:
-        """A table's cell; Markdown says `left`, `right` or `center`, or nothing."""
-        return self._aligned_cells.get(alignment, self.cell)
-
-    def heading(self, level: int) -> ParagraphStyle:
+    def heading(self, level: int) -> TextStyle:
         """A heading inside a message; from the fourth level on they look alike."""
-        return self._headings.get(level, self._small_heading)
+        return self.headings[min(level, len(self.headings)) - 1]
+
+
+FULL = Styles(
+    body=TextStyle(10, 14.5, after=6),
+    tight=TextStyle(10, 14.5, after=2),
+    cell=TextStyle(8.5, 11.5),
+    headings=(
+        TextStyle(15, 19.5, after=5, bold=True),
+        TextStyle(13, 17.5, after=4, bold=True),
+        TextStyle(11.5, 15.5, after=4, bold=True),
+        TextStyle(10.5, 14.5, after=3, bold=True),
+    ),
+    code=TextStyle(CODE_SIZE, CODE_LEADING, after=8, colour=palette.CODE_INK),
+)
+"""Text over the whole width of a page."""
+
+NARROW = Styles(
+    body=TextStyle(8.8, 12.6, after=5),
+    tight=TextStyle(8.8, 12.6, after=2),
+    cell=TextStyle(7.5, 10),
+    headings=(
+        TextStyle(12, 15.5, after=4, bold=True),
+        TextStyle(10.8, 14.5, after=3, bold=True),
+        TextStyle(9.8, 13.5, after=3, bold=True),
+        TextStyle(9, 12.6, after=3, bold=True),
+    ),
+    code=TextStyle(SMALL_CODE_SIZE, SMALL_CODE_LEADING, after=6, colour=palette.CODE_INK),
+)
+"""Text in columns, side by side."""
