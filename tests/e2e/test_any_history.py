@@ -41,7 +41,7 @@ COMMON = settings(
     database=None,
 )
 PROFILES = {
-    "short": settings(COMMON, max_examples=3, stateful_step_count=40),
+    "short": settings(COMMON, max_examples=3, stateful_step_count=30),
     "soak": settings(COMMON, max_examples=100, stateful_step_count=60),
 }
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "short")
@@ -96,7 +96,8 @@ class History(RuleBasedStateMachine):
         self._questions = 0
         self._checker = Checker(webox)
         with webox.redis() as redis:
-            self._began = int(redis.time()[0]) * 1000
+            seconds, microseconds = redis.time()
+        self._began = seconds * 1000 + microseconds // 1000
 
     @initialize()
     def somebody(self) -> None:

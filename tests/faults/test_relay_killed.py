@@ -30,11 +30,13 @@ async def test_what_it_published_is_there_twice_and_has_one_effect(
     healthy: Callable[[], Awaitable[None]],
 ) -> None:
     relay = webox.pids()["chat-events"]
+    with webox.redis() as redis:
+        before = redis.xinfo_stream(CHAT_STREAM)["last-generated-id"].decode()
     sent = await user.send("Bonjour tulipe", selected_providers=["GPT-4", "Claude"])
 
     async def told_twice() -> None:
         assert webox.pids()["chat-events"] != relay
-        assert max(told(webox, sent["conversation_id"]).values(), default=0) == 2
+        assert max(told(webox, sent["conversation_id"], after=before).values(), default=0) == 2
 
     await eventually(told_twice)
     await healthy()
@@ -44,10 +46,11 @@ async def test_what_it_published_is_there_twice_and_has_one_effect(
     assert (await user.get("/api/chat/search?q=tulipe"))["total"] == 1
 
 
-def told(webox: Stack, conversation: int) -> Counter[str]:
+def told(webox: Stack, conversation: int, *, after: str) -> Counter[str]:
     """How often each event about the conversation is in chat's stream."""
     with webox.redis() as redis:
-        events = [json.loads(fields[EVENT_FIELD]) for _, fields in redis.xrange(CHAT_STREAM)]
+        entries = redis.xrange(CHAT_STREAM, min=f"({after}")
+    events = [json.loads(fields[EVENT_FIELD]) for _, fields in entries]
     return Counter(
         each["id"] for each in events if each["data"].get("conversation_id") == conversation
     )
