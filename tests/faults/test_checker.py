@@ -56,6 +56,20 @@ async def test_it_notices_what_is_stored_wrongly(
     await checker.check([user])
 
 
+async def test_it_notices_half_a_message(webox: Stack, user: User, databases: Databases) -> None:
+    checker = Checker(webox)
+    sent = await user.send("Bonjour", selected_providers=["GPT-4"])
+    await checker.check([user])
+    chat, message = databases["chat"], sent["message_id"]
+    chat.execute("UPDATE reply SET message_id = 0 WHERE message_id = %s", [message])
+    try:
+        with pytest.raises(AssertionError, match="half a message"):
+            await checker.check([user])
+    finally:
+        chat.execute("UPDATE reply SET message_id = %s WHERE message_id = 0", [message])
+    await checker.check([user])
+
+
 async def test_it_notices_what_users_were_told_and_is_not_so(webox: Stack, user: User) -> None:
     checker = Checker(webox)
     sent = await user.send("Bonjour", selected_providers=["GPT-4"])

@@ -18,8 +18,8 @@ CHAT_STREAM = "webox:events:chat"
 CONSUMERS = ("dashboard-events", "search-events")
 MOST_SEND_SECONDS = 2
 FINAL_SECONDS = 60
-SENDS_MEANWHILE = 10
-BETWEEN_SENDS_SECONDS = 0.3
+SENDS_MEANWHILE = 40
+BETWEEN_SENDS_SECONDS = 0.05
 
 
 @pytest.mark.parametrize("comes_back", ["with its data", "with older data", "empty"])

@@ -148,6 +148,7 @@ def _check_stored(databases: Databases, user: User) -> None:
     ledger = "SELECT reply_id, status FROM usage_ledger WHERE user_id = %s"
     noted: dict[int, str] = dict(chat.execute(ledger, [user.id]).fetchall())
     replies = _replies(chat, user)
+    assert stored <= {each.message_id for each in replies}, "half a message: it has no reply"
     assert {each.id: each.status for each in replies}.items() <= noted.items()
     assert chat.execute(MISCOUNTED, [user.id]).fetchall() == []
     visible = [(each.message_id, each.provider) for each in replies if each.superseded_by is None]
