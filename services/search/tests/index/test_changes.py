@@ -125,7 +125,6 @@ async def test_what_changes_while_an_index_is_built_is_in_it_once(library: Libra
     rebuild = await library.index.begin_rebuild()
     await library.index.upsert([message])
     await rebuild.upsert([message])
-    await library.index.upsert([message])
     await rebuild.finish()
 
     (row,) = await library.rows("marketing")
