@@ -18,6 +18,7 @@ BENCHMARKS = (
     "conversation_list",
     "relevance",
     "search",
+    "rebuild_under_load",
     "rebuild",
     "restart",
     "exports",

@@ -88,7 +88,7 @@ async def _build(folder: Path) -> None:
     index = EmbeddedIndex(folder)
     rebuild = await index.begin_rebuild()
     for first in range(0, MESSAGES, PAGE):
-        page = list(_documents(texts, first, min(PAGE, MESSAGES - first)))
+        page = list(documents(texts, first, min(PAGE, MESSAGES - first)))
         size += sum(len(each.text.encode()) for each in page)
         began = time.perf_counter()
         await rebuild.upsert(page)
@@ -105,7 +105,7 @@ async def _build(folder: Path) -> None:
     )
 
 
-def _documents(texts: Texts, first: int, count: int) -> Iterator[Document]:
+def documents(texts: Texts, first: int, count: int) -> Iterator[Document]:
     start = datetime(2025, 1, 1, tzinfo=UTC)
     for number in range(first, first + count):
         user, conversation = _user(number), number // MESSAGES_A_CONVERSATION + 1
@@ -205,7 +205,7 @@ async def _write_on(folder: Path, ended: Event) -> None:
     at, number = time.perf_counter(), MESSAGES
     some = int(WRITES_A_SECOND * COMMIT_SECONDS)
     while not ended.is_set():
-        await index.upsert(list(_documents(texts, number, some)))
+        await index.upsert(list(documents(texts, number, some)))
         await index.commit()
         number, at = number + some, at + COMMIT_SECONDS
         await asyncio.sleep(max(0, at - time.perf_counter()))

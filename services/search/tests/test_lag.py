@@ -83,6 +83,20 @@ class TestLag:
         assert told is not None
         assert told < 60_000
 
+    async def test_what_was_read_counts_until_it_is_acknowledged(
+        self, client: httpx.AsyncClient, headers: dict[str, str], chat: ChatDouble
+    ) -> None:
+        key = stream_key("chat")
+        await chat.redis.xgroup_create(key, "search", "0", mkstream=True)
+        await chat.start("marketing")
+        await chat.redis.xreadgroup("search", "a-process", {key: ">"})
+
+        assert await until(lambda: lag(client, headers), bool)
+
+        entries = await chat.redis.xrange(key)
+        await chat.redis.xack(key, "search", *(entry for entry, _ in entries))
+        await until(lambda: lag(client, headers), lambda told: told == 0)
+
     async def test_while_redis_is_away_it_is_not_told(
         self, client: httpx.AsyncClient, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -109,3 +109,24 @@ class TestRebuild:
 
         assert (health.ready, health.documents) == (True, 3)
         assert health.size_bytes > 0
+
+
+async def test_what_changes_while_an_index_is_built_is_in_it_once(library: Library) -> None:
+    message = Document(
+        kind="message",
+        user_id=ALICE,
+        conversation_id=1,
+        created_at=START,
+        text="marketing",
+        version=1,
+        message_id=2,
+        role="user",
+    )
+    rebuild = await library.index.begin_rebuild()
+    await library.index.upsert([message])
+    await rebuild.upsert([message])
+    await rebuild.finish()
+
+    (row,) = await library.rows("marketing")
+    assert row.more_matches == 0
+    assert (await library.index.health()).documents == 1

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from webox_search.errors import IndexUnavailableError
 from webox_search.index import meilisearch_queries as queries
-from webox_search.index.base import Document, Filters, SearchQuery
+from webox_search.index.base import Document, Facet, Filters, SearchQuery
 from webox_search.index.meilisearch import MeilisearchIndex, RefusedTaskError
 from webox_search.index.parsing import parse
 from webox_search.index.plain import MARK_END, MARK_START
@@ -29,6 +29,17 @@ MESSAGE = Document(
     message_id=7,
     role="user",
 )
+
+
+TITLE = {
+    "conversation_id": 5,
+    "message_id": 0,
+    "created_at": 1763994600,
+    "names": {"folder": "Été", "tags": ["A", "b"], "provider": None},
+    "role": None,
+    "is_favorite": True,
+    "archived": False,
+}
 
 
 @dataclass
@@ -48,9 +59,10 @@ class Recorder:
         if request.path.startswith("/tasks/"):
             return web.json_response(self._task())
         if request.path.endswith("/documents/fetch"):
+            is_title = "names" in body["fields"]
             return web.json_response(
                 {
-                    "results": [{"conversation_id": 5, "message_id": 7}],
+                    "results": [TITLE if is_title else {"conversation_id": 5, "message_id": 7}],
                     "offset": 0,
                     "limit": 1000,
                     "total": 1,
@@ -77,7 +89,9 @@ class Recorder:
 
     def _hit(self, query: dict[str, Any]) -> dict[str, Any]:
         place = {"conversation_id": 5, "message_id": 7, "created_at": 1763994600}
-        hit = {**place, "text": "Une stratégie", "_rankingScore": 0.9}
+        names = {"folder": None, "tags": [], "provider": "GPT-4"}
+        hit = {**place, "text": "Une stratégie", "_rankingScore": 0.9, "names": names}
+        hit["role"] = "assistant"
         if "attributesToHighlight" in query:
             hit["_formatted"] = {"text": f"Une {MARK_START}stratégie{MARK_END}"}
         return hit
@@ -146,6 +160,23 @@ class TestSearch:
         assert (row.snippet, row.snippet_highlights) == ("Une stratégie", ((4, 13),))
         assert (row.conversation_id, row.message_id, page.total) == (5, 7, 1)
 
+    async def test_facets_are_counted_from_names_as_written(
+        self, server: Recorder, index: MeilisearchIndex
+    ) -> None:
+        every: tuple[Facet, ...] = ("folder", "tag", "provider", "role", "favorite", "archived")
+        page = await index.search(SearchQuery(1, "strategie", facets=every))
+
+        assert page.facets == {
+            "folder": [("Été", 1)],
+            "tag": [("A", 1), ("b", 1)],
+            "provider": [("GPT-4", 1)],
+            "role": [("assistant", 1)],
+            "favorite": [("true", 1)],
+            "archived": [("false", 1)],
+        }
+        (titles,) = [body for _, path, body in server.requests if path.endswith("/documents/fetch")]
+        assert titles["filter"] == ["user_id = 1", "message_id = 0 AND conversation_id IN [5]"]
+
     async def test_a_missing_index_finds_nothing(
         self, server: Recorder, index: MeilisearchIndex
     ) -> None:
@@ -193,6 +224,23 @@ class TestWriting:
 
         with pytest.raises(IndexUnavailableError):
             await index.commit()
+
+    @pytest.mark.fault("F15")
+    async def test_what_failed_is_done_again_by_who_did_it(
+        self, server: Recorder, index: MeilisearchIndex
+    ) -> None:
+        await index.upsert([MESSAGE])
+        server.task_error = {"type": "internal", "code": "no_space_left_on_device"}
+        with pytest.raises(IndexUnavailableError):
+            await index.commit()
+        server.task_error = None
+
+        # The failed task is not waited for once more; the same batch comes again, and stays.
+        await index.commit()
+        await index.upsert([MESSAGE])
+        await index.commit()
+
+        assert server.paths("POST").count("/indexes/webox-1/documents") == 2
 
     async def test_a_task_that_is_refused_is_not(
         self, server: Recorder, index: MeilisearchIndex

@@ -19,8 +19,9 @@ _EMPHASIS = re.compile(r"(?<![\w*])[*_]{1,3}(?=[^\s*_])|(?<=[^\s*_])[*_]{1,3}(?!
 def plain_text(markdown: str) -> str:
     """One line, composed (NFC), without markup, control characters or direction overrides."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", markdown))
-    text = _LINE_START.sub("", _RULE.sub("", text))
-    # Most texts have no links and no emphasis, and to see that is far cheaper than the patterns.
+    # Most texts have none of what the patterns look for, and to see that is far cheaper.
+    if "\n" in text or not text[:1].isalnum():
+        text = _LINE_START.sub("", _RULE.sub("", text))
     if "](" in text:
         text = _LINK.sub(r"\1 (\2)", text)
     text = text.replace("`", "")
