@@ -19,6 +19,7 @@ BENCHMARKS = (
     "rebuild",
     "restart",
     "pdf",
+    "exports",
 )
 
 

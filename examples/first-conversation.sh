@@ -167,8 +167,8 @@ expect activities.1.title 'Site web créé'
 tell GET /api/dashboard/notifications
 expect unread_count 1
 
-say 'Exported as text, Markdown and PDF'
-for format in txt md pdf; do
+say 'Exported as text, Markdown, JSON, HTML, Word and PDF'
+for format in txt md json html docx pdf; do
     printf '$ GET /api/chat/conversations/%s/export?format=%s\n' "$CONVERSATION" "$format"
     # However long it takes; without `Prefer`, Webox answers 202 with the job after 10 seconds.
     ask GET "/api/chat/conversations/$CONVERSATION/export?format=$format" --header 'Prefer: wait=60'
@@ -177,7 +177,12 @@ for format in txt md pdf; do
 done
 grep -q 'stratégie marketing' "$FILES/conversation.txt" || fail 'the text is not in the text file'
 grep -q 'stratégie marketing' "$FILES/conversation.md" || fail 'the text is not in the Markdown'
+grep -q 'stratégie marketing' "$FILES/conversation.html" || fail 'the text is not in the page'
 [ "$(head -c 5 "$FILES/conversation.pdf")" = '%PDF-' ] || fail 'this is no PDF'
+[ "$(head -c 2 "$FILES/conversation.docx")" = PK ] || fail 'this is no Word document'
+cp "$FILES/conversation.json" "$ANSWER"
+expect format webox-conversation
+expect messages.0.role user
 
 say 'The same as a job in the background'
 tell POST /api/exports "{\"format\": \"pdf\", \"conversation_ids\": [$CONVERSATION]}"
@@ -188,6 +193,10 @@ SHA256=$(value sha256)
 ask GET "$(value download_url)"
 [ "$(python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' \
     "$ANSWER")" = "$SHA256" ] || fail 'the file is not what its job says'
+
+say 'All that a search finds, in a ZIP'
+tell POST /api/exports '{"format": "md", "filter": {"q": "strategie"}}'
+until_seen 'the ZIP is there' now_has "/api/exports/$(value id)" status 'done'
 
 say 'Deleted, and forgotten by everything'
 tell DELETE "/api/chat/conversations/$CONVERSATION"

@@ -81,7 +81,7 @@ class TestOfAConversation:
     ) -> None:
         path = f"/api/chat/conversations/{conversation}/export?format=exe"
         detail = (await user.get(path, expect=400))["detail"]
-        for known in ("pdf", "md", "txt"):
+        for known in ("pdf", "md", "txt", "json", "html", "docx"):
             assert known in detail
 
     async def test_not_waiting_is_202_with_the_job(self, user: User, conversation: int) -> None:

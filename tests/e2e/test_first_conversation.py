@@ -22,6 +22,9 @@ def test_the_first_conversation_goes_as_the_readme_says(webox: Stack, tmp_path: 
     assert "All as it should be" in result.stdout
     (folder,) = tmp_path.iterdir()
     assert sorted(file.name for file in folder.iterdir()) == [
+        "conversation.docx",
+        "conversation.html",
+        "conversation.json",
         "conversation.md",
         "conversation.pdf",
         "conversation.txt",

@@ -1,5 +1,7 @@
-"""A json export is what SQL holds, field by field."""
+"""Exports across services: json is what SQL holds, and what search finds can be exported."""
 
+import io
+import zipfile
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -83,6 +85,30 @@ async def conversation_with_everything(user: User) -> int:
     )
     await user.get(f"/api/chat/conversations/{number}")
     return number
+
+
+async def test_what_a_search_finds_can_be_exported(user: User) -> None:
+    await user.send("Le mot zyxcanari est ici", selected_providers=["GPT-4"])
+    await user.send("Rien ici", selected_providers=["GPT-4"])
+    body = {"format": "txt", "filter": {"q": "zyxcanari"}}
+
+    async def ordered() -> dict[str, Any]:
+        response = await user.http.post("/api/exports", json=body)
+        assert response.status_code == 202, response.text  # 404 until it is indexed
+        job: dict[str, Any] = response.json()
+        return job
+
+    job = await eventually(ordered)
+
+    async def done() -> bytes:
+        now = await user.get(f"/api/exports/{job['id']}")
+        assert now["status"] == "done"
+        return (await user.http.get(now["download_url"])).content
+
+    with zipfile.ZipFile(io.BytesIO(await eventually(done))) as archive:
+        texts = [archive.read(name).decode() for name in archive.namelist()]
+    assert len(texts) == 2, "one conversation, and the index"
+    assert "Le mot zyxcanari est ici" in texts[0]
 
 
 def entry(messages: list[dict[str, Any]], number: int) -> dict[str, Any]:

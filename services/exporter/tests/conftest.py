@@ -64,9 +64,10 @@ class FakeChat:
     """Chat's internal API over what a test puts in: conversations by user and id."""
 
     verifier: AssertionVerifier
+    search_verifier: AssertionVerifier
     conversations: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
     messages: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    page: int = 0
+    matches: dict[str, list[int]] = field(default_factory=dict)
     status: int = 200
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Event = field(default_factory=asyncio.Event)
@@ -97,6 +98,10 @@ class FakeChat:
             **header,
         }
 
+    def found_by(self, text: str, *conversation_ids: int) -> None:
+        """What search, which is in the same server, finds for a text."""
+        self.matches[text] = list(conversation_ids)
+
     def delete(self, conversation_id: int, user_id: int = 1) -> None:
         del self.conversations[user_id][conversation_id]
 
@@ -104,7 +109,18 @@ class FakeChat:
         app = web.Application()
         app.router.add_get("/internal/users/{user}/conversations", self._list)
         app.router.add_get("/internal/users/{user}/conversations/{id}/messages", self._messages)
+        app.router.add_get("/internal/users/{user}/matches", self._matches)
         return app
+
+    async def _matches(self, request: web.Request) -> web.Response:
+        assertion = request.headers.get(ASSERTION_HEADER)
+        assert self.search_verifier.service(assertion) == "exporter"
+        if self.status != 200:
+            return web.json_response({}, status=self.status)
+        found = self.matches.get(request.query["q"], [])
+        mine = self.conversations.get(int(request.match_info["user"]), {})
+        found = [each for each in found if _fits(mine[each], request.query)]
+        return web.json_response(_paged("conversation_ids", found, request.query))
 
     async def _list(self, request: web.Request) -> web.Response:
         if (refused := self._refused(request)) is not None:
@@ -149,7 +165,11 @@ def _paged(name: str, items: list[Any], query: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def chat(keys: Keys) -> FakeChat:
-    return FakeChat(AssertionVerifier("chat", keys.public_key_file, SERVICE_SECRET))
+    chat, search = (
+        AssertionVerifier(audience, keys.public_key_file, SERVICE_SECRET)
+        for audience in ("chat", "search")
+    )
+    return FakeChat(chat, search)
 
 
 @pytest.fixture
@@ -160,6 +180,7 @@ async def settings(
         yield make_settings(
             ExporterSettings,
             chat_url=str(server.make_url("")),
+            search_url=str(server.make_url("")),
             files_url=(tmp_path / "files").as_uri(),
             export_renew_seconds=0.05,
             export_pause_seconds=0.05,

@@ -2,6 +2,7 @@ import asyncio
 import hashlib
 import io
 import time
+import zipfile
 from urllib.parse import unquote
 
 import pypdf
@@ -11,6 +12,7 @@ from webox_kit.testing import eventually
 
 from .conftest import Exporter, FakeChat, message
 
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PATH = "/api/chat/conversations/7/export"
 
 
@@ -25,6 +27,9 @@ class TestTheFile:
             ("pdf", "application/pdf"),
             ("md", "text/markdown; charset=utf-8"),
             ("txt", "text/plain; charset=utf-8"),
+            ("json", "application/json"),
+            ("html", "text/html; charset=utf-8"),
+            ("docx", DOCX),
         ],
     )
     async def test_in_each_format(
@@ -42,6 +47,9 @@ class TestTheFile:
         text = response.content
         if name == "pdf":
             text = pypdf.PdfReader(io.BytesIO(text)).pages[0].extract_text().encode()
+        if name == "docx":
+            with zipfile.ZipFile(io.BytesIO(text)) as package:
+                text = package.read("word/document.xml")
         assert b"Bonjour" in text
         assert b"Salut !" in text
         digest = hashlib.sha256(response.content).hexdigest()
@@ -106,10 +114,10 @@ class TestNotInTime:
 class TestWhatIsRefused:
     async def test_another_format(self, exporter: Exporter, chat: FakeChat) -> None:
         chat.add(7)
-        for name in ("docx", "exe", "", "../../etc/passwd"):
+        for name in ("exe", "", "PDF", "../../etc/passwd"):
             response = await exporter.get(PATH, params={"format": name})
             assert response.status_code == 400
-            assert "pdf, md, txt" in response.json()["detail"]
+            assert "pdf, md, txt, json, html, docx" in response.json()["detail"]
 
     async def test_a_conversation_that_is_not_there(
         self, exporter: Exporter, chat: FakeChat

@@ -69,6 +69,10 @@ class TestWhatIsRefused:
             {"format": "pdf", "filter": {"folder": 3}},
             {"format": "pdf", "filter": {"folder": "x" * 101}},
             {"format": "pdf", "filter": {"colour": "red"}},
+            {"format": "pdf", "filter": {"q": ""}},
+            {"format": "pdf", "filter": {"q": " \n"}},
+            {"format": "pdf", "filter": {"q": "x" * 513}},
+            {"format": "pdf", "filter": {"q": 3}},
             {"format": 3, "conversation_ids": [1]},
             [],
             "text",
@@ -86,7 +90,67 @@ class TestWhatIsRefused:
         body = {"format": "exe", "conversation_ids": [1]}
         response = await exporter.request("POST", "/api/exports", json=body)
         assert response.status_code == 400
-        assert "pdf, md, txt" in response.json()["detail"]
+        assert "pdf, md, txt, json, html, docx" in response.json()["detail"]
+
+    async def test_more_ids_than_a_thousand(self, exporter: Exporter, chat: FakeChat) -> None:
+        for number in range(1, 1002):
+            chat.add(number)
+        body = {"format": "txt", "conversation_ids": list(range(1, 1001))}
+        job = await exporter.ordered(body)
+        assert job["filename"].endswith(".zip")
+        body["conversation_ids"] = list(range(1, 1002))
+        response = await exporter.request("POST", "/api/exports", json=body)
+        assert response.status_code == 400
+        assert "1000" in response.text
+
+    async def test_a_search_that_finds_more_than_a_thousand(
+        self, exporter: Exporter, chat: FakeChat
+    ) -> None:
+        for number in range(1, 1002):
+            chat.add(number)
+        body = {"format": "txt", "filter": {"q": "mot"}}
+        chat.found_by("mot", *range(1, 1001))
+        await exporter.ordered(body)
+        chat.found_by("beaucoup", *range(1, 1002))
+        body = {"format": "txt", "filter": {"q": "beaucoup"}}
+        response = await exporter.request("POST", "/api/exports", json=body)
+        assert response.status_code == 400
+        assert "more than 1,000" in response.json()["detail"]
+
+    async def test_a_search_that_finds_nothing(self, exporter: Exporter, chat: FakeChat) -> None:
+        chat.add(1)
+        body = {"format": "md", "filter": {"q": "introuvable"}}
+        response = await exporter.request("POST", "/api/exports", json=body)
+        assert response.status_code == 404
+        assert "No conversation matches" in response.json()["detail"]
+
+    async def test_one_deleted_among_others(self, exporter: Exporter, chat: FakeChat) -> None:
+        chat.add(1)
+        chat.add(2)
+        chat.delete(2)
+        body = {"format": "md", "conversation_ids": [1, 2]}
+        response = await exporter.request("POST", "/api/exports", json=body)
+        assert response.status_code == 404
+        assert "no conversation 2" in response.json()["detail"]
+
+    @pytest.mark.parametrize(
+        ("title", "name"),
+        [
+            ("مرحبا " * 33 + "هل", None),
+            ("a/b\\c\n\nd\u202ee", "a-b-c de"),
+            ("../../etc/passwd\x00", "etc-passwd\ufffd"),
+            ("\n \t", "conversation-1"),
+        ],
+    )
+    async def test_titles_that_are_no_names(
+        self, exporter: Exporter, chat: FakeChat, title: str, name: str | None
+    ) -> None:
+        chat.add(1, title=title)
+        job = await exporter.done({"format": "txt", "conversation_ids": [1]})
+        await exporter.downloaded(job)
+        stem = job["filename"].removesuffix(".txt")
+        assert stem == name or (name is None and title.startswith(stem) and len(stem) > 80)
+        assert len(job["filename"].encode()) < 200
 
     async def test_a_conversation_that_is_not_there(
         self, exporter: Exporter, chat: FakeChat
@@ -164,6 +228,7 @@ class TestSelections:
         chat.add(2, folder="Travail", tags=["autre"])
         chat.add(3, folder="Privé", tags=["ia"], archived=True)
         chat.add(4, user_id=2, folder="Travail")
+        chat.found_by("mot", 3, 2)
 
     @pytest.mark.parametrize(
         ("selection", "titles"),
@@ -173,6 +238,8 @@ class TestSelections:
             ({"filter": {"favorite": True}}, {1}),
             ({"filter": {"favorite": False}}, {2, 3}),
             ({"filter": {"folder": "Travail", "tag": "ia"}}, {1}),
+            ({"filter": {"q": "mot"}}, {2, 3}),
+            ({"filter": {"q": "mot", "folder": "Travail"}}, {2}),
             ({"all": True}, {1, 2, 3}),
             ({"conversation_ids": [3, 1]}, {1, 3}),
         ],

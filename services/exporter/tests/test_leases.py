@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from webox_exporter.jobs.repository import LeaseRepository
@@ -142,6 +143,35 @@ class TestWhoseTurn:
         while (claimed := await claim(runtime)) is not None:
             order.append(jobs[str(claimed)])
         assert order == [(1, 1), (2, 21), (1, 2), (2, 22)]
+
+    @pytest.mark.parametrize("served_before", [False, True])
+    async def test_a_thousand_jobs_delay_anothers_by_two_at_most(
+        self, exporter: Exporter, chat: FakeChat, runtime: Runtime[ExporterSettings],
+        *, served_before: bool,
+    ) -> None:  # fmt: skip
+        chat.add(1)
+        chat.add(2, user_id=2)
+        body = {"format": "txt", "conversation_ids": [2]}
+        await sql(runtime, THOUSAND_JOBS)
+        if served_before:  # the other user's turn was just now
+            await exporter.done(body, user_id=2)
+            await exporter.work()
+            await exporter.done(body, user_id=2)
+        else:
+            await exporter.work()
+        mine = await exporter.ordered(body, user_id=2)
+        for _ in range(3):
+            assert await exporter.work()
+            if (await exporter.job(mine["id"], user_id=2))["status"] == "done":
+                return
+        pytest.fail("three jobs of another user's were done before it")
+
+
+THOUSAND_JOBS = """
+INSERT INTO export (id, user_id, format, language, request, fingerprint, filename)
+SELECT gen_random_uuid(), 1, 'txt', 'fr', '{"conversation_ids": [1]}', number::text, 'a.txt'
+FROM generate_series(1, 1000) AS number
+"""
 
 
 async def claim(runtime: Runtime[ExporterSettings]) -> UUID | None:

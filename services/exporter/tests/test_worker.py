@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from webox_exporter.documents.formats import FORMATS
 from webox_exporter.errors import DiskFullError
 from webox_exporter.files import FileStore
 from webox_exporter.schemas import StoredFile
@@ -50,7 +51,7 @@ class TestWholeConversations:
         assert content.count("interrompue") == 1
         assert content.count("démonstration") == 1
 
-    @pytest.mark.parametrize("name", ["pdf", "md", "txt"])
+    @pytest.mark.parametrize("name", FORMATS)
     async def test_a_missing_message_fails_loudly(
         self, exporter: Exporter, chat: FakeChat, name: str
     ) -> None:
@@ -204,3 +205,15 @@ class TestCancelling:
         await working
         assert (await exporter.job(job["id"]))["status"] == "cancelled"
         assert exporter.stored() == []
+
+    async def test_while_chat_does_not_answer(self, exporter: Exporter, chat: FakeChat) -> None:
+        chat.add(1)
+        chat.gate.clear()
+        job = await exporter.ordered(ONE)
+        working = asyncio.ensure_future(exporter.work())
+        await chat.reading.wait()
+        await exporter.request("DELETE", f"/api/exports/{job['id']}")
+        async with asyncio.timeout(2):
+            await working
+        assert exporter.stored() == []
+        chat.gate.set()

@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel
 
 from webox_exporter.documents.model import Conversation, Message, Role
-from webox_exporter.schemas import ExportFilter, Selection
+from webox_exporter.errors import NothingToExportError, TooManyMatchesError
+from webox_exporter.schemas import MOST_IDS, Selection
+from webox_exporter.search import SearchReader
 from webox_kit.internal_http import InternalClient
 from webox_kit.text import clean
 
@@ -86,8 +88,9 @@ class MessagePage:
 class ChatReader:
     """One user's conversations, as chat has them at the moment of the call."""
 
-    def __init__(self, client: InternalClient) -> None:
+    def __init__(self, client: InternalClient, search: SearchReader) -> None:
         self._client = client
+        self._search = search
 
     async def by_ids(self, user_id: int, ids: Sequence[int]) -> list[Conversation]:
         """Those of `ids` that are there, in the order of `ids`."""
@@ -98,20 +101,37 @@ class ChatReader:
             found |= {header.id: header.conversation() for header in _headers(page)}
         return [found[each] for each in ids if each in found]
 
-    async def any_matches(self, user_id: int, selection: Selection) -> bool:
-        page = await self._page(user_id, limit=1, **_query(selection.filter))
-        return bool(page["conversations"])
+    async def check_matches(self, user_id: int, selection: Selection) -> None:
+        """Look that there is something to export, and no more than may be searched for.
+
+        Raises:
+            NothingToExportError: no conversation matches.
+            TooManyMatchesError: a search finds more than can be named in one export.
+        """
+        if selection.filter is not None and selection.filter.q is not None:
+            found = 0
+            async for _ in self._search.matching(user_id, selection.filter):
+                found += 1
+                if found > MOST_IDS:
+                    raise TooManyMatchesError
+        else:
+            found = len((await self._page(user_id, limit=1, **_query(selection)))["conversations"])
+        if not found:
+            raise NothingToExportError
 
     async def selected(self, user_id: int, selection: Selection) -> AsyncIterator[Conversation]:
         """All that the selection takes in."""
-        if selection.conversation_ids is not None:
-            for conversation in await self.by_ids(user_id, selection.conversation_ids):
+        ids = selection.conversation_ids
+        if selection.filter is not None and selection.filter.q is not None:
+            ids = [each async for each in self._search.matching(user_id, selection.filter)]
+        if ids is not None:
+            for conversation in await self.by_ids(user_id, ids):
                 yield conversation
             return
         cursor: dict[str, str] = {}
         while True:
             page = await self._page(
-                user_id, limit=_CONVERSATIONS_A_PAGE, **_query(selection.filter), **cursor
+                user_id, limit=_CONVERSATIONS_A_PAGE, **_query(selection), **cursor
             )
             for header in _headers(page):
                 yield header.conversation()
@@ -150,9 +170,5 @@ def _headers(page: dict[str, Any]) -> list[_Header]:
     return [_Header.model_validate(each) for each in page["conversations"]]
 
 
-def _query(wanted: ExportFilter | None) -> dict[str, str]:
-    if wanted is None:
-        return {}
-    given = wanted.model_dump(exclude_none=True)
-    return {name: str(value).lower() if value in (True, False) else value
-            for name, value in given.items()}  # fmt: skip
+def _query(selection: Selection) -> dict[str, str]:
+    return selection.filter.as_query() if selection.filter else {}

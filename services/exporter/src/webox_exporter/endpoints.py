@@ -132,7 +132,7 @@ async def export_conversation(
     files: Files,
     language: UserLanguage,
     seconds: WaitSeconds,
-    format: Annotated[str, Query(description="pdf, md or txt")] = "pdf",  # noqa: A002 - the API's name
+    format: Annotated[str, Query(description="pdf, md, txt, json, html or docx")] = "pdf",  # noqa: A002 - the API's name
 ) -> Response:
     selection = Selection(conversation_ids=[conversation_id])
     order = Order(user.user_id, selection, format, language)

@@ -28,6 +28,14 @@ class NothingToExportError(NotFoundError):
         super().__init__("No conversation matches.")
 
 
+class TooManyMatchesError(BadRequestError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The search finds more than 1,000 conversations; narrow it.",
+            errors=[{"pointer": "#/filter/q", "detail": "must find at most 1,000 conversations"}],
+        )
+
+
 class NoExportError(NotFoundError):
     def __init__(self, export_id: UUID) -> None:
         super().__init__(f"There is no export {export_id}.")

@@ -22,6 +22,7 @@ _PART_BYTES = 5 * 1024 * 1024
 _PARTS_AT_ONCE = 2
 _CHUNK_BYTES = 256 * 1024
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_STORES_ERRORS = (OSError, obstore.exceptions.BaseError)
 _OS_ERROR = re.compile(r"os error (\d+)")
 
 
@@ -57,7 +58,7 @@ class FileStore:
             yield writer
             writer.close()
         except BaseException as error:
-            writer.abandon()
+            writer.abandon(complete=not isinstance(error, _STORES_ERRORS))
             self.remove(key)
             if isinstance(error, OSError) and _is_full(error):
                 raise DiskFullError from error
@@ -172,9 +173,16 @@ class HashedWriter(RawIOBase):
                 target.close()
             super().close()
 
-    def abandon(self) -> None:
-        """Drop what was written."""
-        self._target = None
+    def abandon(self, *, complete: bool) -> None:
+        """Drop what was written.
+
+        An upload to a bucket that is not completed stays there, unseen and paid for; so complete
+        it, to be removed as a whole, unless it is the store that failed.
+        """
+        target, self._target = self._target, None
+        if complete and target is not None:
+            with suppress(*_STORES_ERRORS):
+                target.close()
         super().close()
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from webox_exporter import endpoints, internal, ops
 from webox_exporter.chat import ChatReader
 from webox_exporter.files import FileStore
+from webox_exporter.search import SearchReader
 from webox_exporter.service import ExportService
 from webox_exporter.settings import ExporterSettings
 from webox_kit import app as kit_app
@@ -22,18 +23,19 @@ def create_app(settings: ExporterSettings) -> FastAPI:
 
     @asynccontextmanager
     async def resources(app: FastAPI) -> AsyncIterator[None]:
-        client = runtime.client("chat")
+        client, search = runtime.client("chat"), runtime.client("search")
         tasks = TaskQueue(create_celery("exporter", settings.broker_url))
         async with Signals(runtime.blocking_redis) as signals:
             app.state.settings = settings
             app.state.files = files
             app.state.exports = ExportService(
-                runtime.database, ChatReader(client), files, tasks, signals
+                runtime.database, ChatReader(client, SearchReader(search)), files, tasks, signals
             )
             try:
                 yield
             finally:
                 await client.close()
+                await search.close()
                 await tasks.close()
 
     return kit_app.create_app(

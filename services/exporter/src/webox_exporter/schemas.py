@@ -12,6 +12,7 @@ from webox_kit.times import Moment
 
 MOST_IDS = 1_000
 _LARGEST_ID = 2**63 - 1
+_QUERY_CHARACTERS = 512
 
 Status = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 ConversationId = Annotated[int, Field(ge=1, le=_LARGEST_ID)]
@@ -26,12 +27,28 @@ class ExportFilter(BaseModel):
     folder: Annotated[str, StringConstraints(max_length=100), Cleaned] | None = None
     tag: Annotated[str, StringConstraints(max_length=50), Cleaned] | None = None
     favorite: bool | None = None
+    q: (
+        Annotated[
+            str,
+            StringConstraints(max_length=_QUERY_CHARACTERS, pattern=r"\S"),
+            Cleaned,
+        ]
+        | None
+    ) = Field(default=None, description="What a search must find, as `GET /api/chat/search` does.")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.folder is None and self.tag is None and self.favorite is None:
-            raise ValueError("give folder, tag or favorite")
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("give folder, tag, favorite or q")
         return self
+
+    def as_query(self) -> dict[str, str]:
+        """The same as parameters of a query string."""
+        given = self.model_dump(exclude_none=True)
+        return {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in given.items()
+        }
 
 
 class Selection(BaseModel):

@@ -20,7 +20,6 @@ from webox_exporter.errors import (
     NoConversationError,
     NoExportError,
     NoFileError,
-    NothingToExportError,
     UnknownFormatError,
 )
 from webox_exporter.files import FileStore
@@ -82,6 +81,7 @@ class ExportService:
         Raises:
             UnknownFormatError: as it says, naming the known ones.
             NoConversationError, NothingToExportError: there is nothing to export.
+            TooManyMatchesError: a search finds too many.
             ConflictError: the idempotency key stands for another order.
         """
         if order.format not in FORMATS:
@@ -197,8 +197,7 @@ class ExportService:
         """The file's name, having made sure that there is something to put into it."""
         selection = order.selection
         if selection.conversation_ids is None:
-            if not await self._chat.any_matches(order.user_id, selection):
-                raise NothingToExportError
+            await self._chat.check_matches(order.user_id, selection)
             return _archive_name()
         found = await self._chat.by_ids(order.user_id, selection.conversation_ids)
         missing = set(selection.conversation_ids) - {each.id for each in found}

@@ -14,6 +14,7 @@ from webox_exporter.files import FileStore
 from webox_exporter.jobs.service import Jobs, Limits
 from webox_exporter.jobs.work import Worker
 from webox_exporter.portal import Portal
+from webox_exporter.search import SearchReader
 from webox_exporter.settings import ExporterSettings
 from webox_kit.migrations import wait_until_migrated
 from webox_kit.runtime import Runtime
@@ -33,12 +34,13 @@ def limits_of(settings: ExporterSettings) -> Limits:
 
 
 def warm_up() -> None:
-    """Write an empty document in each format: loads fonts and libraries, for all children."""
+    """Write an empty document in each usual format: loads fonts and libraries, for all children."""
     now = datetime.now(UTC)
     empty = Conversation(1, "", "", (), is_favorite=False, message_count=0,
                          created_at=now, updated_at=now)  # fmt: skip
     for kind in FORMATS.values():
-        kind.renderer()(empty, (), Words(), BytesIO())
+        if kind.warm:
+            kind.renderer()(empty, (), Words(), BytesIO())
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,16 @@ class _Parts:
 async def _parts(settings: ExporterSettings) -> AsyncIterator[_Parts]:
     """What the worker reaches through the portal, open until the block ends."""
     runtime = Runtime.create("exporter", settings)
-    client = runtime.client("chat")
+    client, search = runtime.client("chat"), runtime.client("search")
     tasks = TaskQueue(create_celery("exporter", settings.broker_url))
     async with runtime.closing():
         try:
             await wait_until_migrated(runtime.database, runtime.package)
             jobs = Jobs(runtime.database, runtime.redis, tasks, limits_of(settings))
-            yield _Parts(jobs, ChatReader(client))
+            yield _Parts(jobs, ChatReader(client, SearchReader(search)))
         finally:
             await client.close()
+            await search.close()
             await tasks.close()
 
 

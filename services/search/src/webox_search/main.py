@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from webox_kit.app import create_app as create_service_app
 from webox_kit.runtime import Runtime
-from webox_search import ops
+from webox_search import internal, ops
 from webox_search.endpoints import router
 from webox_search.index.engines import open_index
 from webox_search.service import SearchService
@@ -27,7 +27,7 @@ def create_app(settings: SearchSettings) -> FastAPI:
     return create_service_app(
         runtime,
         title="Webox search",
-        routers=[router],
+        routers=[router, internal.router],
         resources=resources,
         ops=ops.sources(runtime, index),
         checks={"index": index.health},

@@ -11,7 +11,8 @@ class Format:
     """A kind of document: what it is called, and served as.
 
     `deflates`: whether a ZIP gains by compressing it. `whole`: whether it holds failed and
-    superseded replies as well, and not only what one reads.
+    superseded replies as well, and not only what one reads. `warm`: whether workers load it when
+    they start, since it is asked for often or takes little.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Format:
     module: str
     deflates: bool = True
     whole: bool = False
+    warm: bool = True
 
     def renderer(self) -> Renderer:
         """The function that writes it, imported now: the HTTP process never needs it."""
@@ -34,6 +36,13 @@ FORMATS = {
         Format("txt", "text/plain; charset=utf-8", "text"),
         Format("json", "application/json", "json_document", whole=True),
         Format("html", "text/html; charset=utf-8", "html_document"),
+        Format(
+            "docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "docx_document",
+            deflates=False,
+            warm=False,
+        ),
     )
 }
 ZIP_MEDIA_TYPE = "application/zip"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import BinaryIO
 
 from webox_exporter.documents.labels import details_of, speaker_of, title_of
@@ -54,6 +55,7 @@ def _section(message: Message, words: Words) -> str:
     return f"\n## {heading}\n\n{safe_markdown(message.content)}\n"
 
 
+@lru_cache(maxsize=1000)
 def _literal(text: str) -> str:
     """Text for one line of Markdown, in which nothing is markup."""
     return _MARKUP.sub(r"\\\1", plain_text(" ".join(text.split())))

@@ -11,8 +11,9 @@ from markdown_it.token import Token
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
 _EXTENSIONS = ["table", "strikethrough"]
 _NESTING_LIMIT = 40
+_MOST_BRACKETS = 10_000
 _MATH = re.compile(
-    r"\\\(.{1,1000}?\\\)|\\\[.{1,1000}?\\\]|\$\$[^$]{1,1000}\$\$"
+    r"\\\((?!\s*\\\)).{1,1000}?\\\)|\\\[(?!\s*\\\]).{1,1000}?\\\]|\$\$[^$]{1,1000}\$\$"
     r"|(?<![\\$\w])\$(?![\s$])[^$\n`]{0,200}[^$\s\\`]\$(?![\w$])",
     re.DOTALL,
 )
@@ -76,7 +77,13 @@ def _tasks(state: StateCore) -> None:
 
 
 def parse(text: str) -> list[Token] | None:
-    """The text's tokens, or None when it nests so deeply that the parser drops some of it."""
+    """The text's tokens, or None where it is better shown as it was typed.
+
+    That is when it nests so deeply that the parser drops some of it, or has so many brackets that
+    looking for links in it would take minutes.
+    """
+    if text.count("[") > _MOST_BRACKETS:
+        return None
     tokens = _strict_parser().parse(text)
     return None if _nests_too_deep(tokens) else tokens
 

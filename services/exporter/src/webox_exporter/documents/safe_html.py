@@ -78,6 +78,16 @@ class _Renderer(RendererHTML):
     ) -> str:
         return self.fence(tokens, idx, options, env)
 
+    def bullet_list_open(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Environment
+    ) -> str:
+        tokens[idx].attrSet("dir", "auto")  # marks stand where its script begins a line
+        return self.renderToken(tokens, idx, options, env)
+
+    ordered_list_open = bullet_list_open
+    blockquote_open = bullet_list_open
+    table_open = bullet_list_open
+
     def heading_open(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Environment
     ) -> str:

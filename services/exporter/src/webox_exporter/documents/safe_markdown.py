@@ -15,7 +15,8 @@ from markdown_it.token import Token
 from webox_exporter.documents.parsing import is_harmless, is_safe_link, parse
 from webox_exporter.documents.sanitize import plain_text
 
-_SUSPECT = re.compile(r"<[A-Za-z/!?]|!\[|\]\(|\]:|^[ \t>*+.)\d-]+(?:```|~~~)", re.MULTILINE)
+_TAG = re.compile("<[A-Za-z/!?]")
+_INNER_FENCE = re.compile(r"^[ \t>*+.)\d-]+(?:```|~~~)", re.MULTILINE)
 _FENCE = re.compile(r"^(`{3,})([^`\n]*)$|^(~{3,})(.*)$", re.MULTILINE)
 _TICKS = re.compile("`+")
 _OPENING = re.compile(r"\\[\\`]|(`+)")
@@ -36,7 +37,7 @@ def safe_markdown(text: str) -> str:
     """The same text, harmless: see the module's word on what changes."""
     text = plain_text(text).strip("\n")
     prose = _outside_fences(text)
-    if prose is not None and not _SUSPECT.search(prose):
+    if prose is not None and not _is_suspect(prose):
         return text  # most messages: parsing them takes a hundred times as long
     escaped = _escaped(text)
     if escaped is not None and is_harmless(escaped):
@@ -44,8 +45,23 @@ def safe_markdown(text: str) -> str:
     return _fenced(text)
 
 
+def _is_suspect(prose: str) -> bool:
+    """Whether there may be HTML, an image, a link or a code block inside of something."""
+    return (
+        any(mark in prose for mark in ("![", "](", "]:"))
+        or ("<" in prose and _TAG.search(prose) is not None)
+        or (_has_fence(prose) and _INNER_FENCE.search(prose) is not None)
+    )
+
+
+def _has_fence(text: str) -> bool:
+    return "```" in text or "~~~" in text
+
+
 def _outside_fences(text: str) -> str | None:
     """The text without the code blocks at its margin; None if the last of them is left open."""
+    if not _has_fence(text):
+        return text
     parts: list[str] = []
     position = 0
     opened = ""

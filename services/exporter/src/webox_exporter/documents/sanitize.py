@@ -5,6 +5,9 @@ from typing import Any
 
 _NEWLINES = re.compile("\r\n?|\u2028|\u2029|\x85")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_ORDINARY = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), 0x09, 0x0A})
+_RARE = re.compile(b"\xe2\x80[\xa8\xa9]|\xc2[\x80-\x9f]")
+"""U+2028, U+2029 and the controls from U+0080 on, as UTF-8 has them."""
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
 
 
@@ -20,8 +23,19 @@ def _visible(match: re.Match[str]) -> str:
     return "\N{SYMBOL FOR DELETE}" if code == 0x7F else f"[U+{code:04X}]"  # noqa: PLR2004 - DEL
 
 
+def _is_ordinary(text: str) -> bool:
+    """Whether there is nothing to change: most texts, told in a tenth of the time."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return False
+    return not encoded.translate(None, _ORDINARY) and not _RARE.search(encoded)
+
+
 def plain_text(text: str) -> str:
     """Text for a file that people print in a terminal: control characters shown, not obeyed."""
+    if _is_ordinary(text):
+        return text
     return _CONTROLS.sub(_visible, normal_lines(text))
 
 

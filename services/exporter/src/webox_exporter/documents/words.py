@@ -7,10 +7,16 @@ from typing import Literal
 
 Language = Literal["fr", "en"]
 
-_MONTHS: dict[Language, str] = {
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "en": "January February March April May June July August September October November December",
-}
+_MONTHS: dict[Language, tuple[str, ...]] = {
+    "fr": (
+        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
+        "octobre", "novembre", "décembre",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June", "July", "August", "September",
+        "October", "November", "December",
+    ),
+}  # fmt: skip
 
 _FRENCH = {
     "you": "Vous",
@@ -85,7 +91,7 @@ class Words:
     def date(self, moment: datetime) -> str:
         """`24 novembre 2025 à 14:30 UTC`, or `24 November 2025, 14:30 UTC`."""
         moment = moment.astimezone(UTC)
-        month = _MONTHS[self.language].split()[moment.month - 1]
+        month = _MONTHS[self.language][moment.month - 1]
         day = "1er" if self.language == "fr" and moment.day == 1 else str(moment.day)
         joint = " à " if self.language == "fr" else ", "
         return f"{day} {month} {moment.year}{joint}{moment:%H:%M} UTC"

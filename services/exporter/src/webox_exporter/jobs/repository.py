@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from webox_exporter.models import export
 from webox_exporter.repository import UNFINISHED
@@ -28,25 +29,25 @@ class LeaseRepository:
         One claim at a time, so that two cannot both see room for one user's next job.
         """
         await self._session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIMING})
+        oldest = (
+            select(export.c.id, export.c.user_id)
+            .where(_is_ready(max_attempts, running_per_user))
+            .order_by(export.c.user_id, export.c.id)
+            .ext(distinct_on(export.c.user_id))
+            .subquery()
+        )
         served = export.alias("served")
         served_last = (
             select(func.max(served.c.started_at))
-            .where(served.c.user_id == export.c.user_id)
+            .where(served.c.user_id == oldest.c.user_id)
             .scalar_subquery()
         )
         next_one = (
-            select(export.c.id)
-            .where(
-                _nobody_works_on_it(),
-                _tries() < max_attempts,
-                _running_of_user() < running_per_user,
-            )
-            .order_by(served_last.asc().nulls_first(), export.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=export)
+            select(oldest.c.id).order_by(served_last.asc().nulls_first(), oldest.c.id).limit(1)
         )
         return await self._write(
-            export.c.id == next_one.scalar_subquery(),
+            # Once more, for one that is cancelled at this moment.
+            and_(export.c.id == next_one.scalar_subquery(), _nobody_works_on_it()),
             status="running",
             attempt=export.c.attempt + 1,
             lease_until=func.clock_timestamp() + lease,
@@ -98,11 +99,7 @@ class LeaseRepository:
 
     async def waiting(self, *, max_attempts: int, running_per_user: int) -> UUID | None:
         """A job that could be claimed now."""
-        ready = and_(
-            _nobody_works_on_it(),
-            _tries() < max_attempts,
-            _running_of_user() < running_per_user,
-        )
+        ready = _is_ready(max_attempts, running_per_user)
         found: UUID | None = await self._session.scalar(select(export.c.id).where(ready).limit(1))
         return found
 
@@ -113,10 +110,8 @@ class LeaseRepository:
         stranded = (
             select(export.c.id)
             .where(
-                _nobody_works_on_it(),
-                _tries() < max_attempts,
+                _is_ready(max_attempts, running_per_user),
                 export.c.enqueued_at < func.clock_timestamp() - older_than,
-                _running_of_user() < running_per_user,
             )
             .order_by(export.c.enqueued_at)
             .limit(limit)
@@ -167,17 +162,16 @@ def _tries() -> ColumnElement[int]:
     return export.c.attempt - export.c.given_back
 
 
-def _running_of_user() -> ColumnElement[int]:
+def _is_ready(max_attempts: int, running_per_user: int) -> ColumnElement[bool]:
+    """Whether a job could be claimed now. Who is busy is asked once, however many jobs wait."""
     other = export.alias("other")
-    return (
-        select(func.count())
-        .where(
-            other.c.user_id == export.c.user_id,
-            other.c.status == "running",
-            other.c.lease_until >= func.clock_timestamp(),
-        )
-        .scalar_subquery()
+    busy = (
+        select(other.c.user_id)
+        .where(other.c.status == "running", other.c.lease_until >= func.clock_timestamp())
+        .group_by(other.c.user_id)
+        .having(func.count() >= running_per_user)
     )
+    return and_(_nobody_works_on_it(), _tries() < max_attempts, export.c.user_id.not_in(busy))
 
 
 def _ending(**values: Any) -> dict[str, Any]:

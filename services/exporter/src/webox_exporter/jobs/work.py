@@ -1,7 +1,7 @@
 """What the document worker does with one job, from its claim to its end."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -27,6 +27,8 @@ from webox_kit.logs import get_logger
 from webox_kit.outages import is_outage
 
 log = get_logger(__name__)
+
+_LOOK_AGAIN_SECONDS = 0.2
 
 
 class Worker:
@@ -145,10 +147,7 @@ class _Rendering:
         """All messages; the next page is fetched while one is being set."""
         upcoming: Future[MessagePage] | None = self._page(conversation, None)
         while upcoming is not None:
-            try:
-                page = upcoming.result()
-            except NotFoundError:
-                raise ConversationDeletedError from None
+            page = self._arrived(upcoming)
             cursor = page.next_cursor
             upcoming = None if cursor is None else self._page(conversation, cursor)
             for message in page.messages:
@@ -156,6 +155,17 @@ class _Rendering:
                     raise LostJobError
                 yield message
                 self._progress.messages_done += message.counts
+
+    def _arrived(self, upcoming: Future[MessagePage]) -> MessagePage:
+        """The page once chat has answered, which is not waited for when the job is cancelled."""
+        while not wait([upcoming], _LOOK_AGAIN_SECONDS).done:
+            if self._progress.lost:
+                upcoming.cancel()
+                raise LostJobError
+        try:
+            return upcoming.result()
+        except NotFoundError:
+            raise ConversationDeletedError from None
 
     def _page(self, conversation: Conversation, cursor: str | None) -> Future[MessagePage]:
         user_id = self._claimed.user_id

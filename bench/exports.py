@@ -1,0 +1,210 @@
+"""Exports: how fast each format is written, in what memory, and what one user's cost another.
+
+The renderers write messages of 1.4 KB, every fifth a question, to nowhere, each in a process of
+its own whose CPU counts; making the messages is left out. The rest goes through a whole Webox with
+one document worker, whose conversations are inserted by SQL.
+"""
+
+import asyncio
+import io
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bench.running import User, registered, running_webox
+from webox_local.servers import Servers
+
+RENDERED = {"md": 1_000_000, "txt": 1_000_000, "json": 1_000_000, "html": 20_000, "docx": 20_000}
+LEAST_RATE, MOST_MB = 20_000, 100
+HELD_TO_IT = ("md", "txt", "json")
+ANSWERS, MOST_ANSWER_MS = 30, 400
+LARGE, JOBS = 10_000, 1_000
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SENTENCE = "Une réponse de longueur moyenne, comme on en lit tous les jours. "
+TEXT = (
+    "Voici **l'essentiel**, avec `du code` :\n\n- un\n- deux\n\n```python\nx = 1\n```\n\n"
+    + SENTENCE * 20
+)
+
+_CONVERSATIONS = """
+WITH conversations AS (
+    INSERT INTO conversation (user_id, title, folder, preview, message_count)
+    SELECT %(user_id)s, 'Conversation ' || n, 'Général', 'mot', %(messages)s
+    FROM generate_series(1, %(rows)s) AS n RETURNING id
+), messages AS (
+    INSERT INTO message (conversation_id, user_id, content)
+    SELECT id, %(user_id)s, %(text)s FROM conversations, generate_series(1, %(messages)s / 2)
+    RETURNING id, conversation_id
+), replies AS (
+    INSERT INTO reply (message_id, conversation_id, user_id, provider, model, position, status,
+        content, cost, total_ms, finished_at)
+    SELECT id, conversation_id, %(user_id)s, 'GPT-4', 'model', 0, 'done', %(text)s, 0.0012, 900,
+        now()
+    FROM messages RETURNING id
+)
+SELECT id FROM conversations, (SELECT count(*) FROM replies) AS all_of_them ORDER BY id
+"""
+
+
+class Nowhere(io.RawIOBase):
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+def messages(count: int) -> Iterator[Any]:
+    from webox_exporter.documents.model import Message  # noqa: PLC0415 - counted in no memory but its own
+
+    for number in range(count):
+        if number % 5 == 0:
+            yield Message(number, "user", "Question ? " * 10, NOW)
+        else:
+            yield Message(
+                number, "assistant", TEXT, NOW, "GPT-4", "model", parent_id=number - number % 5,
+                attempt=1, input_tokens=12, output_tokens=345, cost=Decimal("0.0012300000"),
+                total_ms=900, started_at=NOW, finished_at=NOW,
+            )  # fmt: skip
+
+
+def render(name: str, count: int) -> None:
+    """In a process of its own: says its rate, and the most memory that it took."""
+    from webox_exporter.documents.formats import FORMATS  # noqa: PLC0415 - likewise
+    from webox_exporter.documents.model import Conversation  # noqa: PLC0415 - likewise
+    from webox_exporter.documents.words import Words  # noqa: PLC0415 - likewise
+
+    header = Conversation(1, "t", "f", (), is_favorite=False, message_count=count,
+                          created_at=NOW, updated_at=NOW)  # fmt: skip
+    renderer = FORMATS[name].renderer()
+    made = _cpu_of(lambda: sum(1 for _ in messages(count // 10))) * 10
+    out = Nowhere()
+    took = _cpu_of(lambda: renderer(header, messages(count), Words(), out))  # type: ignore[arg-type] # a binary stream
+    most = _most_memory()
+    held = f" (at least {LEAST_RATE}, at most {MOST_MB} MB)" if name in HELD_TO_IT else ""
+    print(f"{name}: {count} messages, {count / (took - made):.0f}/s, {most:.0f} MB{held}")
+
+
+def _most_memory() -> float:
+    """The most that this program took, in MB; `getrusage` remembers what started it as well."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1000
+
+
+def _cpu_of(work: Any) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+async def through_webox(url: str, servers: Servers) -> None:
+    async with registered(url) as one, registered(url) as other:
+        await _ten_messages(one, _inserted(servers, one, 1, 10)[0])
+        [large] = _inserted(servers, one, 1, LARGE)
+        [small] = _inserted(servers, other, 1, 10)
+        for kind in ("txt", "md", "json", "html", "docx", "pdf"):
+            job = await _done(one, await _ordered(one, large, kind))
+            print(f"{kind} of {LARGE} messages, chat's part included: {LARGE / _took(job):.0f}/s")
+        await _beside_a_large_one(one, large, other, small)
+        await _fairness(one, _inserted(servers, one, JOBS, 10), other, small)
+
+
+async def _ten_messages(user: User, conversation: int) -> None:
+    took = []
+    for _ in range(ANSWERS + 3):
+        began = time.perf_counter()
+        response = await user.http.get(f"/api/chat/conversations/{conversation}/export?format=pdf")
+        assert response.status_code == 200, response.text
+        took.append((time.perf_counter() - began) * 1000)
+    median = statistics.median(took[3:])
+    print(f"10 messages as pdf through GET …/export: {median:.0f} ms median of {ANSWERS} "
+          f"(under {MOST_ANSWER_MS})")  # fmt: skip
+
+
+async def _beside_a_large_one(one: User, large: int, other: User, small: int) -> None:
+    job = await _ordered(one, large, "pdf")
+    await _until(one, job, "running")
+    began = time.perf_counter()
+    await _done(other, await _ordered(other, small, "pdf"))
+    waited = time.perf_counter() - began
+    whole = _took(await _done(one, job))
+    print(f"10 messages as pdf, ordered while the only worker makes {LARGE} ({whole:.1f} s): "
+          f"done after {waited:.1f} s")  # fmt: skip
+
+
+async def _fairness(one: User, conversations: list[int], other: User, small: int) -> None:
+    limited = asyncio.Semaphore(10)
+
+    async def order(conversation: int) -> Any:
+        async with limited:
+            return await _ordered(one, conversation, "pdf")
+
+    jobs = await asyncio.gather(*map(order, conversations))
+    began = time.perf_counter()
+    mine = await _done(other, await _ordered(other, small, "pdf"))
+    waited = time.perf_counter() - began
+    theirs = [await one.get(f"/api/exports/{job['id']}") for job in jobs]
+    left = sum(job["status"] == "queued" for job in theirs)
+    typical = statistics.median(_took(job) for job in theirs if job["status"] == "done")
+    delayed = max(waited - _took(mine), 0) / typical
+    print(f"{JOBS} jobs of one user's, {left} of them queued when another's single one was done, "
+          f"{waited * 1000:.0f} ms after its order; one takes {typical * 1000:.0f} ms: delayed by "
+          f"{delayed:.1f} jobs (at most 2)")  # fmt: skip
+
+
+async def _ordered(user: User, conversation: int, kind: str) -> Any:
+    body = {"format": kind, "conversation_ids": [conversation]}
+    return await user.post("/api/exports", body, expect=202)
+
+
+async def _done(user: User, job: Any) -> Any:
+    return await _until(user, job, "done")
+
+
+async def _until(user: User, job: Any, status: str) -> Any:
+    while job["status"] not in {status, "done", "failed"}:
+        await asyncio.sleep(0.01)
+        job = await user.get(f"/api/exports/{job['id']}")
+    assert job["status"] in {status, "done"}, job
+    return job
+
+
+def _took(job: Any) -> float:
+    """Seconds of work; the API's moments are whole ones, so those of SQL are asked for."""
+    with _servers[0].postgres.connect("webox_exporter") as connection:
+        row = connection.execute(
+            "SELECT extract(epoch FROM finished_at - started_at) FROM export WHERE id = %s",
+            [job["id"]],
+        ).fetchone()
+    return float(row[0])
+
+
+_servers: list[Servers] = []
+
+
+def _inserted(servers: Servers, user: User, rows: int, count: int) -> list[int]:
+    with servers.postgres.connect("webox_chat") as chat:
+        values = {"user_id": user.id, "rows": rows, "messages": count, "text": TEXT}
+        return [row[0] for row in chat.execute(_CONVERSATIONS, values).fetchall()]
+
+
+def main() -> None:
+    for name, count in RENDERED.items():
+        command = [sys.executable, "-m", "bench.exports", name, str(count)]
+        subprocess.run(command, check=True)
+    with running_webox() as (stack, _):
+        _servers.append(Servers.of(stack.home.folder))
+        asyncio.run(through_webox(stack.url, _servers[0]))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        render(sys.argv[1], int(sys.argv[2]))
+    else:
+        main()
