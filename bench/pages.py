@@ -26,8 +26,8 @@ _PROVIDERS = (
 )
 _ANSWER = """## Deux variables suffisent
 
-La **suite de Fibonacci** se calcule en temps *linéaire* ; `fib(10)` vaut 55, comme le montre
-[cette page](https://example.org/fibonacci). La formule $F_n = F_{n-1} + F_{n-2}$ reste telle quelle.
+La **suite de Fibonacci** se calcule en temps *linéaire* ; `fib(10)` vaut 55, dit [cette
+page](https://example.org/fibonacci). La formule $F_n = F_{n-1} + F_{n-2}$ reste telle quelle.
 
 1. On part de 0 et de 1.
    - Les deux premiers termes sont connus.
@@ -63,7 +63,7 @@ _MIXED = (
     "Sans police : \ue0ff, retourné : abc\u202edef",
 )
 _HOSTILE = (
-    "<b>pas gras</b> <img src=/etc/passwd> <script>alert(1)</script> &amp; [x](javascript:alert(1))",
+    "<b>pas gras</b> <img src=/etc/passwd> <script>x()</script> &amp; [x](javascript:alert(1))",
     "\x00 \x1b[31m rouge \x7f \u202eexe.fdp\u202c",
     "e" + "\u0301\u0323" * 12 + " Z\u0335\u0337algo",
     "x" * 300,
@@ -99,9 +99,7 @@ def documents() -> Iterator[tuple[str, str, list[Message]]]:
     prose = ["\n\n".join(["Une phrase de plus, et une autre. " * 12] * n) for n in (4, 7, 9)]
     yield "three", "Trois réponses qui débordent", [question, *answers(prose)]
     yield "four", "Quatre fournisseurs comparés", [question, *answers([_ANSWER] * 4)]
-    lines = "\n".join(
-        f"    valeur_{n} = calcul({n}, pair={n % 2 == 0})  # ligne" for n in range(299)
-    )
+    lines = "\n".join(f"    valeur_{n} = calcul({n}, pair={n % 2 == 0})" for n in range(299))
     code = f"```python\ndef tout() -> None:\n{lines}\n```"
     yield "code", "Trois cents lignes", [asked("Du code ?"), *answers([code])]
     rows = "\n".join(
