@@ -25,7 +25,7 @@ def _inlines(node: SyntaxTreeNode) -> list[str]:
     return [each.content for each in node.walk() if each.type == "inline"]
 
 
-def fpdf2(made: list[Message]) -> Renderer:
+def fpdf2(made: list[Message]) -> Renderer:  # noqa: C901 - one closure, a case a kind of block
     """With multi_cell and its own Markdown, which knows bold and italic."""
     from fpdf import FPDF  # noqa: PLC0415 - no dependency of Webox
     from pymupdf_fonts import CascadiaMono_Regular, NotoSans_Bold, NotoSans_Italic, NotoSans_Regular  # noqa: PLC0415
@@ -80,8 +80,7 @@ def typst(made: list[Message]) -> Renderer:
     def plain(text: str) -> str:
         for char in "\\#$@<>[]~":
             text = text.replace(char, "\\" + char)
-        text = text.replace("**", "\0").replace("*", "_").replace("\0", "*")
-        return text
+        return text.replace("**", "\0").replace("*", "_").replace("\0", "*")
 
     def block(kind: str, text: str, node: SyntaxTreeNode) -> str:
         if kind == "fence":

@@ -65,7 +65,10 @@ def rendered(name: str, payload: str) -> bytes:
 
 
 def _pdf(content: bytes) -> str:
-    return "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
+    """What stands on the pages with numbers: not the title page and the contents."""
+    document = pypdf.PdfReader(io.BytesIO(content))
+    pages = zip(document.page_labels, document.pages, strict=True)
+    return "".join(page.extract_text() for label, page in pages if label.isdecimal())
 
 
 def _docx(content: bytes) -> str:

@@ -66,7 +66,7 @@ class TestText:
             "&undefined; a&b",
             "[click](javascript:alert(1))",
             "![x](file:///etc/passwd)",
-            "a % b \\( \\) (unbalanced",
+            "a % b (unbalanced",
         ],
     )
     def test_markup_comes_out_as_it_went_in(self, printed: Print, text: str) -> None:
