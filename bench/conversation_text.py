@@ -55,7 +55,7 @@ def header(messages: int) -> Conversation:
 
 def messages(count: int) -> Iterator[Message]:
     """Questions and answers by turns, half of the latter with code or a table."""
-    words = _Words(random.Random(SEED))  # noqa: S311 - for nothing secret
+    words = _Words(random.Random(SEED))
     for number in range(count):
         moment = BEGUN + timedelta(minutes=number)
         if number % 2 == 0:

@@ -1,12 +1,13 @@
 """What a PDF says of itself: the information dictionary and the same as XMP (ISO 16684-1)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfdoc
 from reportlab.pdfgen.canvas import Canvas
+
+from webox_kit import clock
 
 _CREATOR = "Webox"
 
@@ -62,7 +63,7 @@ def _xmp(about: About) -> str:
         words=_text(", ".join(about.keywords)),
         language=about.language,
         creator=_CREATOR,
-        now=datetime.now(UTC).isoformat(timespec="seconds"),
+        now=clock.now().isoformat(timespec="seconds"),
     )
 
 
