@@ -58,7 +58,7 @@ fmt: .venv/ready-to-test ## Format the code and mend what the linter can
 	$(BIN)/ruff format
 
 .PHONY: soak
-soak: .venv/ready-to-test ## Any histories, then five hundred kills under load, then compare everything (an hour)
+soak: .venv/ready-to-test ## Any histories, then five hundred kills under load, then compare everything (three quarters of an hour)
 	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak \
 		$(BIN)/pytest -s tests/e2e/test_any_history.py tests/faults/test_random_kills.py
 

@@ -214,6 +214,16 @@ class TestSomebodyElseTrims:
 
 
 class TestWithinTheLimit:
+    async def test_as_many_as_there_may_be_all_stay(
+        self, database: Database, redis: Redis, make_relay: MakeRelay
+    ) -> None:
+        relay = make_relay()
+        await redis.xgroup_create(STREAM, "down", id="0", mkstream=True)
+        await publish_many(database, relay, MANY[:MOST])
+        await trim(relay)
+        assert await titles_in_stream(redis) == MANY[:MOST]
+        assert await gaps(database) == set()
+
     async def test_nothing_is_repeated(
         self, database: Database, redis: Redis, make_relay: MakeRelay, make_consumer: MakeConsumer
     ) -> None:

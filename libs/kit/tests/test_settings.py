@@ -46,6 +46,14 @@ class TestLoad:
         [
             ({"DATABASE_URL": None}, "WEBOX_DATABASE_URL is not set."),
             (
+                {"STREAM_MOST_EVENTS": "999"},
+                "WEBOX_STREAM_MOST_EVENTS is wrong: Input should be greater than or equal to 1000.",
+            ),
+            (
+                {"STREAM_TRIM_SECONDS": "0"},
+                "WEBOX_STREAM_TRIM_SECONDS is wrong: Input should be greater than 0.",
+            ),
+            (
                 {"REDIS_URL": "", "BROKER_URL": None},
                 "WEBOX_REDIS_URL is not set; WEBOX_BROKER_URL is not set.",
             ),
@@ -71,6 +79,10 @@ class TestLoad:
         with pytest.raises(ConfigurationError) as error:
             ProbeSettings.load()
         assert str(error.value) == sentence
+
+    def test_takes_what_is_at_the_limit(self, environment: pytest.MonkeyPatch) -> None:
+        environment.setenv("WEBOX_STREAM_MOST_EVENTS", "1000")
+        assert ProbeSettings.load().stream_most_events == 1000
 
     def test_a_list_that_is_none(self, environment: pytest.MonkeyPatch) -> None:
         environment.setenv("WEBOX_NAMES", "a,b")
