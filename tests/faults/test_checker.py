@@ -210,10 +210,10 @@ class TestWhatProgramsHold:
     @pytest.mark.parametrize("what", ["threads", "memory_mb"])
     async def test_it_notices_the_rest(self, webox: Stack, databases: Databases, what: str) -> None:
         before = Resources.of(webox, databases)
-        held = before.held["chat-api"]
+        held = before.held["gateway-api"]
         setattr(held, what, getattr(held, what) - MAY_GROW[what] - 10)
         [said] = Resources.of(webox, databases).grown(before)
-        assert said.startswith("chat-api: ")
+        assert said.startswith("gateway-api: ")
         assert what in said
 
     async def test_it_notices_connections_and_what_they_forgot(
