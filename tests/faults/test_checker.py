@@ -13,7 +13,7 @@ from webox_stack.canary import check_logs, check_received
 from webox_stack.databases import Databases
 from webox_stack.documents import check_files, check_hashes
 from webox_stack.numbers import check_dashboard
-from webox_stack.resources import MAY_GROW, Resources, left_open
+from webox_stack.resources import MAY_GROW, MOST_CONNECTIONS, Resources, left_open
 from webox_stack.witness import CANARY
 
 from webox_local.servers import Servers
@@ -210,10 +210,10 @@ class TestWhatProgramsHold:
     @pytest.mark.parametrize("what", ["threads", "memory_mb"])
     async def test_it_notices_the_rest(self, webox: Stack, databases: Databases, what: str) -> None:
         before = Resources.of(webox, databases)
-        held = before.held["chat-api"]
+        held = before.held["gateway-api"]
         setattr(held, what, getattr(held, what) - MAY_GROW[what] - 10)
         [said] = Resources.of(webox, databases).grown(before)
-        assert said.startswith("chat-api: ")
+        assert said.startswith("gateway-api: ")
         assert what in said
 
     async def test_it_notices_connections_and_what_they_forgot(
@@ -221,13 +221,16 @@ class TestWhatProgramsHold:
     ) -> None:
         before = Resources.of(webox, databases)
         assert left_open(databases) == []
-        url = Servers.of(webox.home.folder).postgres.url("webox_chat").replace("+psycopg", "")
+        url = Servers.of(webox.home.folder).postgres.url("webox_dashboard")
         with ExitStack() as stack:
-            for _ in range(MAY_GROW["connections"] + 5):
-                connection = psycopg.connect(url, application_name="webox-chat")
+            # It has two programs, of which each has some already.
+            for _ in range(2 * MOST_CONNECTIONS):
+                connection = psycopg.connect(
+                    url.replace("+psycopg", ""), application_name="webox-dashboard"
+                )
                 stack.enter_context(connection).execute("SELECT 1")
             [said] = Resources.of(webox, databases).grown(before)
-            assert said.startswith("webox-chat: ")
+            assert said.startswith("webox-dashboard: ")
 
             async def noticed() -> None:
                 assert left_open(databases)

@@ -10,7 +10,12 @@ from webox_stack.databases import Databases
 from webox_stack.stack import Stack
 
 # Pools fill as they are used, and threads are started for the first that need one.
-MAY_GROW = {"descriptors": 40, "threads": 16, "memory_mb": 50, "connections": 10}
+MAY_GROW = {"descriptors": 40, "threads": 16, "memory_mb": 50}
+# Thirty answers of a megabyte, read by one and not by another, leave it with freed memory that the
+# C library keeps.
+MOST_FREED_MB = {"chat-api": 100}
+# Pools keep what they have opened: of each program, one for transactions and one for statements.
+MOST_CONNECTIONS = 16
 # Not ours; what they hold is their clients', of which the connections are counted.
 SERVERS = {"postgres", "redis"}
 CONNECTIONS = """
@@ -26,19 +31,19 @@ WHERE application_name LIKE 'webox-%' AND state LIKE 'idle in transaction%'
 
 @dataclass
 class Held:
-    """By one program, all its processes together; of a service, `connections` alone is told."""
+    """By one program, all its processes together."""
 
     descriptors: int = 0
     threads: int = 0
     memory_mb: int = 0
-    connections: int = 0
 
 
 @dataclass(frozen=True)
 class Resources:
-    """By the name of each program, and of each application that PostgreSQL knows."""
+    """`held` by each program, `connections` by each application that PostgreSQL knows."""
 
     held: dict[str, Held] = field(default_factory=lambda: defaultdict(Held))
+    connections: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, webox: Stack, databases: Databases) -> "Resources":
@@ -49,22 +54,35 @@ class Resources:
             if name is not None:
                 _add(found.held[name], process)
         for application, connections in databases["chat"].execute(CONNECTIONS):
-            found.held[application].connections = connections
+            found.connections[application] = connections
         return found
 
     def grown(self, before: "Resources") -> list[str]:
         """What is held now that was not held before, and is more than may be."""
-        return [
+        grown = [
             f"{name}: {now} {what}, {earlier} before"
             for name, held in self.held.items()
             for what, now in asdict(held).items()
-            if now > (earlier := getattr(before.held[name], what)) + MAY_GROW[what]
+            if now > (earlier := getattr(before.held[name], what)) + _may_grow(name, what)
+        ]
+        return grown + [
+            f"{application}: {now} connections"
+            for application, now in self.connections.items()
+            if now > MOST_CONNECTIONS * sum(_is_of(name, application) for name in self.held)
         ]
 
 
 def left_open(databases: Databases) -> list[tuple[str, ...]]:
     """Transactions that somebody has forgotten."""
     return databases["chat"].execute(LEFT_OPEN).fetchall()
+
+
+def _may_grow(program: str, what: str) -> int:
+    return MAY_GROW[what] + (MOST_FREED_MB.get(program, 0) if what == "memory_mb" else 0)
+
+
+def _is_of(program: str, application: str) -> bool:
+    return application == f"webox-{program.partition('-')[0]}"
 
 
 def _group(process: int) -> int:
