@@ -41,6 +41,7 @@ class Group:
     best: Candidate | None = None
     messages: int = 0
     newest: int = 0
+    _best_order: tuple[Worth, int, int] = ((False, -1.0), 0, 0)
 
     def add(self, candidate: Candidate) -> None:
         self.newest = max(self.newest, candidate.created_at)
@@ -48,8 +49,9 @@ class Group:
             self.title = candidate
             return
         self.messages += 1
-        if self.best is None or _message_order(candidate) > _message_order(self.best):
-            self.best = candidate
+        order = (_worth(candidate), candidate.created_at, candidate.message_id)
+        if self.best is None or order > self._best_order:
+            self.best, self._best_order = candidate, order
 
     @property
     def order(self) -> tuple[bool, Worth, Worth, int, int]:
@@ -80,9 +82,10 @@ def group(candidates: Iterable[Candidate], *, tolerant: bool) -> list[Group]:
     """
     groups: dict[int, Group] = {}
     for candidate in candidates:
-        if candidate.conversation_id not in groups:
-            groups[candidate.conversation_id] = Group(candidate.conversation_id, tolerant)
-        groups[candidate.conversation_id].add(candidate)
+        found = groups.get(candidate.conversation_id)
+        if found is None:
+            found = groups[candidate.conversation_id] = Group(candidate.conversation_id, tolerant)
+        found.add(candidate)
     return sorted(groups.values(), key=lambda each: each.order, reverse=True)
 
 
@@ -132,10 +135,6 @@ def _row(group_: Group, title: Found | None, message: Found | None) -> Row:
         created_at=datetime.fromtimestamp(created_at, UTC),
         more_matches=group_.messages - matching_shown,
     )
-
-
-def _message_order(candidate: Candidate) -> tuple[Worth, int, int]:
-    return _worth(candidate), candidate.created_at, candidate.message_id or 0
 
 
 def _worth(candidate: Candidate | None) -> Worth:
