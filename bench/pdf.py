@@ -2,8 +2,8 @@
 
 Each measurement is a process of its own, held to one core, whose CPU counts: others may use the
 machine. Fonts are loaded before it begins, as in a worker. `fpdf2` and `typst` get the same
-messages, with less to do: no colours of code in the one, no right-to-left, no contents, a font or two. They
-are no dependencies of Webox: the group `bench` has them.
+messages, with less to do: no colours of code in the one, no right-to-left, no contents, a font or
+two. They are no dependencies of Webox: the group `bench` has them.
 """
 
 import importlib
