@@ -55,7 +55,6 @@ class Paragraph(Block):
         self._bullet = bullet
         self._mirrored = is_mirrored(spans)
         self._lines: list[Line] | None = None
-        self._is_whole = True
         if keeps_with_next:
             self.needs = style.leading + style.after + _ROOM_BELOW
 
