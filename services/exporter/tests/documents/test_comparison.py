@@ -119,7 +119,7 @@ class TestOverPages:
         assert all(f"valeur_{n} = calcul({n})" in said for n in range(300))
 
     def test_a_heading_is_not_left_alone_at_a_pages_end(self, printed: Print) -> None:
-        for lines in range(36, 42):
+        for lines in range(42, 49):
             filler = "\n".join(["ligne  "] * lines)
             boxes = printed(answered(f"{filler}\n\n## Titre\n\nDessous. " + "mot " * 60)).boxes()
             title = next(box for box in boxes if box.text == "Titre")

@@ -73,8 +73,6 @@ class FontChain:
         return face_elsewhere(char) if found is None and char not in NEVER_OBEYED else found
 
     def _find(self, char: str) -> Face | None:
-        if char in NEVER_OBEYED:
-            return None
         own = SCRIPT_FACES.get(script_of(ord(char)))
         for face in (*self._faces, *([own] if own else []), *LAST_CHOICES):
             if char in face.characters:

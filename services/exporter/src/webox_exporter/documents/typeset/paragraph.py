@@ -12,6 +12,8 @@ from webox_exporter.documents.typeset.wording import words_of
 
 _FEWEST_LINES = 2
 """No page begins or ends with a single line of a longer paragraph."""
+_ROOM_BELOW = 44.0
+"""Below a heading: three lines, since a paragraph of three is not divided."""
 _BASELINE = 0.76
 """How far below a line's top its baseline is, as a share of the leading."""
 _BULLET_GAP = 5.0
@@ -53,9 +55,8 @@ class Paragraph(Block):
         self._bullet = bullet
         self._mirrored = is_mirrored(spans)
         self._lines: list[Line] | None = None
-        self._is_whole = True
         if keeps_with_next:
-            self.needs = style.leading + 40
+            self.needs = style.leading + style.after + _ROOM_BELOW
 
     def place(self, width: float, room: float) -> Placed:
         if self._lines is None:
