@@ -3,6 +3,7 @@
 The shared suite runs on a real server where there is one; this part always runs.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,18 +43,27 @@ TITLE = {
 }
 
 
+MASTER_KEY = "canary-master-key"
+
+
 @dataclass
 class Recorder:
-    """Answers as a Meilisearch server would that knows one message."""
+    """Answers as a Meilisearch server would that knows one message; notes all but keys."""
 
     url: str = ""
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
     has_index: bool = True
     task_error: dict[str, str] | None = None
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    seen_keys: set[str] = field(default_factory=set)
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json() if request.can_read_body else None
+        authorization = request.headers.get("Authorization", "")
+        if request.path == "/keys":
+            return self._keys(authorization, body)
         self.requests.append((request.method, request.path, body))
+        self.seen_keys.add(authorization)
         if request.path == "/multi-search":
             return self._search(body)
         if request.path.startswith("/tasks/"):
@@ -80,6 +90,21 @@ class Recorder:
             },
             status=202,
         )
+
+    def _keys(self, authorization: str, body: Any) -> web.Response:
+        if authorization != f"Bearer {MASTER_KEY}":
+            error = {"code": "invalid_api_key", "message": "The provided API key is invalid."}
+            return web.json_response(error, status=403)
+        if body is None:
+            page = {"results": self.keys, "offset": 0, "limit": 1000, "total": len(self.keys)}
+            return web.json_response(page)
+        made = {"uid": f"uid-{len(self.keys)}", "key": f"own-key-{len(self.keys)}"}
+        dates = {
+            "createdAt": "2025-11-24T14:30:00.123456789Z",
+            "updatedAt": "2025-11-24T14:30:00.123456789Z",
+        }
+        self.keys.append({**body, **made, **dates})
+        return web.json_response(self.keys[-1], status=201)
 
     def _search(self, body: Any) -> web.Response:
         if not self.has_index:
@@ -135,6 +160,41 @@ async def server() -> AsyncIterator[Recorder]:
 @pytest.fixture
 def index(server: Recorder) -> MeilisearchIndex:
     return MeilisearchIndex(server.url, "key")
+
+
+class TestKeys:
+    async def test_with_the_master_key_one_of_its_own_is_made_once(self, server):
+        for _ in range(2):  # each time a service starts
+            index = MeilisearchIndex(server.url, MASTER_KEY)
+            await asyncio.gather(*(index.ensure() for _ in range(3)))
+        [made] = server.keys
+        assert made["indexes"] == ["webox-*"]
+        assert "keys.get" not in made["actions"]
+        assert "*" not in made["actions"]
+        assert server.seen_keys == {"Bearer own-key-0"}
+
+    async def test_a_key_that_reaches_other_indexes_is_not_taken(self, server):
+        await MeilisearchIndex(server.url, MASTER_KEY, name="other").ensure()
+        await MeilisearchIndex(server.url, MASTER_KEY).ensure()
+        assert [each["indexes"] for each in server.keys] == [["other-*"], ["webox-*"]]
+
+    async def test_a_key_that_may_make_no_keys_is_used_as_it_is(self, server):
+        await MeilisearchIndex(server.url, "limited").ensure()
+        assert (server.keys, server.seen_keys) == ([], {"Bearer limited"})
+
+    async def test_a_server_without_keys_is_asked_for_none(self, server):
+        await MeilisearchIndex(server.url, None).ensure()
+        assert server.keys == []
+
+
+class TestTasks:
+    async def test_many_that_succeeded_are_forgotten(self, server, index, monkeypatch):
+        monkeypatch.setattr("webox_search.index.meilisearch._MOST_FINISHED_TASKS", 3)
+        for documents, forgotten in ((2, []), (1, ["/tasks"])):
+            for _ in range(documents):
+                await index.upsert([MESSAGE])
+            await index.commit()
+            assert server.paths("DELETE") == forgotten
 
 
 class TestSearch:

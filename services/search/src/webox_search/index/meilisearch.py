@@ -1,7 +1,6 @@
 """The Meilisearch engine, for several machines: any 1.x from 1.8.
 
-The official client is synchronous and keeps no connection: each piece of work runs in a thread
-with a client of its own, since a client's headers are not safe to share.
+The official client is synchronous and keeps no connection: each piece of work runs in a thread.
 """
 
 import asyncio
@@ -22,14 +21,16 @@ from webox_search.errors import IndexLostError, IndexUnavailableError
 from webox_search.index import meilisearch_queries as queries
 from webox_search.index.base import Document, Health, Kind, Page, Rebuild, SearchQuery
 from webox_search.index.meilisearch_search import MeilisearchSearch, all_ids
+from webox_search.index.meilisearch_server import MeilisearchServer
 from webox_search.index.parsing import parse
 from webox_search.index.ranking import nothing
 
 T = TypeVar("T")
 
-_REQUEST_SECONDS = 10
 _TASK_MILLISECONDS = 60_000
 _POLL_MILLISECONDS = 20
+# The server keeps every task for ever, up to a million.
+_MOST_FINISHED_TASKS = 1000
 _MISSING = frozenset({"index_not_found", "document_not_found"})
 _OUR_FAULT = frozenset({"invalid_request"})
 
@@ -42,13 +43,13 @@ class MeilisearchIndex:
     """A `SearchIndex` on a Meilisearch server, in an index named after the schema's version."""
 
     def __init__(self, url: str, key: str | None, name: str = "webox") -> None:
-        self._url = url
-        self._key = key
+        self._server = MeilisearchServer(url, key, name)
         self._serving = f"{name}-{queries.SCHEMA_VERSION}"
         self._next = f"{self._serving}-next"
         self._is_serving = False
         self._is_building = False
         self._pending: list[TaskInfo] = []
+        self._finished = 0
         self._lock = asyncio.Lock()
 
     async def ensure(self) -> bool:
@@ -71,6 +72,10 @@ class MeilisearchIndex:
     async def commit(self) -> None:
         pending, self._pending = self._pending, []
         await self._run(lambda client: _wait(client, pending))
+        self._finished += len(pending)
+        if self._finished >= _MOST_FINISHED_TASKS:
+            await self._run(self._forget_tasks)
+            self._finished = 0
 
     async def begin_rebuild(self) -> Rebuild:
         await self._run(self._start_next)
@@ -138,7 +143,7 @@ class MeilisearchIndex:
         def with_client() -> T:
             with _engine_errors():
                 try:
-                    return work(Client(self._url, self._key, timeout=_REQUEST_SECONDS))
+                    return work(self._server.client())
                 except MeilisearchApiError as error:
                     if if_missing is None or error.code not in _MISSING:
                         raise
@@ -169,6 +174,11 @@ class MeilisearchIndex:
         _wait(client, [created], may_fail=True)
         _wait(client, [client.swap_indexes([{"indexes": [self._serving, self._next]}])])
         _drop(client, self._next)
+
+    def _forget_tasks(self, client: Client) -> None:
+        """Those that succeeded; a failed one may have to be looked at."""
+        done = {"statuses": "succeeded", "indexUids": f"{self._serving},{self._next}"}
+        _wait(client, [client.delete_tasks(done)])
 
     def _health(self, client: Client) -> Health:
         stats = client.index(self._serving).get_stats()
