@@ -1,37 +1,24 @@
 """Exports: how fast each format is written, in what memory, and what one user's cost another.
 
 The renderers write messages of 1.4 KB, every fifth a question, to nowhere, each in a process of
-its own whose CPU counts; making the messages is left out. The rest goes through a whole Webox with
+its own whose CPU counts, that of making the messages too. The rest goes through a whole Webox with
 one document worker, whose conversations are inserted by SQL.
 """
 
 import asyncio
-import io
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from bench.rendering import TEXT
 from bench.running import User, registered, running_webox
 from webox_local.servers import Servers
 
 RENDERED = {"md": 1_000_000, "txt": 1_000_000, "json": 1_000_000, "html": 20_000, "docx": 20_000}
-LEAST_RATE, MOST_MB = 20_000, 100
-HELD_TO_IT = ("md", "txt", "json")
 ANSWERS, MOST_ANSWER_MS = 30, 400
 LARGE, JOBS = 10_000, 1_000
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SENTENCE = "Une réponse de longueur moyenne, comme on en lit tous les jours. "
-TEXT = (
-    "Voici **l'essentiel**, avec `du code` :\n\n- un\n- deux\n\n```python\nx = 1\n```\n\n"
-    + SENTENCE * 20
-)
-
 _CONVERSATIONS = """
 WITH conversations AS (
     INSERT INTO conversation (user_id, title, folder, preview, message_count)
@@ -52,63 +39,12 @@ SELECT id FROM conversations, (SELECT count(*) FROM replies) AS all_of_them ORDE
 """
 
 
-class Nowhere(io.RawIOBase):
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        return len(data)
-
-
-def messages(count: int) -> Iterator[Any]:
-    from webox_exporter.documents.model import Message  # noqa: PLC0415 - counted in no memory but its own
-
-    for number in range(count):
-        if number % 5 == 0:
-            yield Message(number, "user", "Question ? " * 10, NOW)
-        else:
-            yield Message(
-                number, "assistant", TEXT, NOW, "GPT-4", "model", parent_id=number - number % 5,
-                attempt=1, input_tokens=12, output_tokens=345, cost=Decimal("0.0012300000"),
-                total_ms=900, started_at=NOW, finished_at=NOW,
-            )  # fmt: skip
-
-
-def render(name: str, count: int) -> None:
-    """In a process of its own: says its rate, and the most memory that it took."""
-    from webox_exporter.documents.formats import FORMATS  # noqa: PLC0415 - likewise
-    from webox_exporter.documents.model import Conversation  # noqa: PLC0415 - likewise
-    from webox_exporter.documents.words import Words  # noqa: PLC0415 - likewise
-
-    header = Conversation(1, "t", "f", (), is_favorite=False, message_count=count,
-                          created_at=NOW, updated_at=NOW)  # fmt: skip
-    renderer = FORMATS[name].renderer()
-    made = _cpu_of(lambda: sum(1 for _ in messages(count // 10))) * 10
-    out = Nowhere()
-    took = _cpu_of(lambda: renderer(header, messages(count), Words(), out))  # type: ignore[arg-type] # a binary stream
-    most = _most_memory()
-    held = f" (at least {LEAST_RATE}, at most {MOST_MB} MB)" if name in HELD_TO_IT else ""
-    print(f"{name}: {count} messages, {count / (took - made):.0f}/s, {most:.0f} MB{held}")
-
-
-def _most_memory() -> float:
-    """The most that this program took, in MB; `getrusage` remembers what started it as well."""
-    status = Path("/proc/self/status").read_text()
-    return float(status.partition("VmHWM:")[2].split()[0]) / 1000
-
-
-def _cpu_of(work: Any) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
 async def through_webox(url: str, servers: Servers) -> None:
     async with registered(url) as one, registered(url) as other:
         await _ten_messages(one, _inserted(servers, one, 1, 10)[0])
         [large] = _inserted(servers, one, 1, LARGE)
         [small] = _inserted(servers, other, 1, 10)
-        for kind in ("txt", "md", "json", "html", "docx", "pdf"):
+        for kind in ("txt", "md", "json", "html", "docx"):
             job = await _done(one, await _ordered(one, large, kind))
             print(f"{kind} of {LARGE} messages, chat's part included: {LARGE / _took(job):.0f}/s")
         await _beside_a_large_one(one, large, other, small)
@@ -128,14 +64,14 @@ async def _ten_messages(user: User, conversation: int) -> None:
 
 
 async def _beside_a_large_one(one: User, large: int, other: User, small: int) -> None:
-    job = await _ordered(one, large, "pdf")
+    job = await _ordered(one, large, "html")
     await _until(one, job, "running")
     began = time.perf_counter()
     await _done(other, await _ordered(other, small, "pdf"))
     waited = time.perf_counter() - began
     whole = _took(await _done(one, job))
-    print(f"10 messages as pdf, ordered while the only worker makes {LARGE} ({whole:.1f} s): "
-          f"done after {waited:.1f} s")  # fmt: skip
+    print(f"10 messages as pdf, ordered while the only worker made html of {LARGE} "
+          f"({whole:.1f} s): done after {waited:.1f} s")  # fmt: skip
 
 
 async def _fairness(one: User, conversations: list[int], other: User, small: int) -> None:
@@ -196,7 +132,7 @@ def _inserted(servers: Servers, user: User, rows: int, count: int) -> list[int]:
 
 def main() -> None:
     for name, count in RENDERED.items():
-        command = [sys.executable, "-m", "bench.exports", name, str(count)]
+        command = [sys.executable, "-m", "bench.rendering", name, str(count)]
         subprocess.run(command, check=True)
     with running_webox() as (stack, _):
         _servers.append(Servers.of(stack.home.folder))
@@ -204,7 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        render(sys.argv[1], int(sys.argv[2]))
-    else:
-        main()
+    main()

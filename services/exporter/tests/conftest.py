@@ -183,7 +183,7 @@ async def settings(
             search_url=str(server.make_url("")),
             files_url=(tmp_path / "files").as_uri(),
             export_renew_seconds=0.05,
-            export_pause_seconds=0.05,
+            export_pause_seconds=30,
         )
 
 

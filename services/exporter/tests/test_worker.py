@@ -213,7 +213,8 @@ class TestCancelling:
         working = asyncio.ensure_future(exporter.work())
         await chat.reading.wait()
         await exporter.request("DELETE", f"/api/exports/{job['id']}")
-        async with asyncio.timeout(2):
-            await working
-        assert exporter.stored() == []
+        done, _ = await asyncio.wait([working], timeout=2)
         chat.gate.set()
+        await working
+        assert done, "two seconds after it was cancelled"
+        assert exporter.stored() == []

@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, TypeAdapter
 
-from webox_exporter.documents.model import Conversation, Message, Role
+from webox_exporter.documents.model import Conversation, Message
 from webox_exporter.errors import NothingToExportError, TooManyMatchesError
 from webox_exporter.schemas import MOST_IDS, Selection
 from webox_exporter.search import SearchReader
@@ -44,39 +43,8 @@ class _Header(BaseModel):
         )
 
 
-class _Entry(BaseModel):
-    id: int
-    role: Role
-    content: str
-    created_at: AwareDatetime
-    status: str = "done"
-    parent_id: int | None = None
-    provider: str | None = None
-    model: str | None = None
-    position: int | None = None
-    demo: bool = False
-    attempt: int | None = None
-    superseded_by: int | None = None
-    reasoning: str | None = None
-    error: dict[str, Any] | None = None
-    finish_reason: str | None = None
-    truncated: bool = False
-    context_cut: bool = False
-    fallback: dict[str, str] | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost: Decimal | None = None
-    time_to_first_token_ms: int | None = None
-    total_ms: int | None = None
-    started_at: AwareDatetime | None = None
-    finished_at: AwareDatetime | None = None
-    system: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] | None = None
-
-    def message(self) -> Message:
-        return Message(**{**self.__dict__, "content": clean(self.content)})
+_MESSAGES = TypeAdapter(list[Message])
+"""Read in one go: an object of its own for what chat sends would take as long as writing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +124,7 @@ class ChatReader:
             query["cursor"] = cursor
         path = f"/internal/users/{user_id}/conversations/{conversation_id}/messages"
         page = await self._client.get(path, **query)
-        entries = [_Entry.model_validate(each).message() for each in page["messages"]]
+        entries = _MESSAGES.validate_python(page["messages"])
         return MessagePage([each for each in entries if whole or each.counts], page["next_cursor"])
 
     async def _page(self, user_id: int, **query: str | int) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Selection(BaseModel):
 class ExportRequest(Selection):
     """The body of `POST /api/exports`."""
 
-    format: CleanText
+    format: CleanText = Field(description="pdf, md, txt, json, html or docx.")
 
     def selection(self) -> Selection:
         return Selection.model_validate(self.model_dump(exclude={"format"}))

@@ -40,27 +40,31 @@ PAYLOADS = {
     "every script": "日本語 한국어 हिन्दी ไทย Ελληνικά 👨\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 ┌┐",
     "nesting": "> " * 200 + "- " * 200 + "x",
     "left open": "```python\n~~~\n<!-- <pre> `a **b [c](",
-    "brackets": "[" * 20_000,
 }
 LONG = {
     "without spaces": "x" * 200_000,
     "with spaces": "mot " * 50_000,
+    "brackets": "[" * 200_000,
     "lines": "ligne éé\n" * 20_000,
 }
 
 
-def rendered(name: str, payload: str) -> bytes:
-    """A conversation whose every text is the payload, between two messages that must survive."""
+def rendered(name: str, *payloads: str) -> bytes:
+    """A conversation whose every text is a payload, between two messages that must survive."""
     out = io.BytesIO()
-    short = payload[:200]
-    messages = [
-        asked(BEFORE, 1),
-        answered(payload, short or "x", 2, parent_id=1, error={"code": short}, reasoning=payload),
-        asked(payload, 3),
-        asked(AFTER, 4),
+    short = payloads[0][:200]
+    hostile = [
+        message
+        for number, payload in enumerate(payloads)
+        for message in (
+            answered(payload, payload[:200], 2 * number + 2, reasoning=payload),
+            asked(payload, 2 * number + 3),
+        )
     ]
-    header = conversation(title=short, folder=short, tags=(short,), message_count=4)
-    assert FORMATS[name].renderer()(header, iter(messages), Words(), out) == 4
+    messages = [asked(BEFORE, 1), *hostile, asked(AFTER, 2 * len(payloads) + 2)]
+    header = conversation(title=short, folder=short, tags=(short,), message_count=len(messages))
+    render = FORMATS[name].renderer()
+    assert render(header, iter(messages), Words(), out) == len(messages)
     return out.getvalue()
 
 
@@ -122,23 +126,22 @@ class TestNothingIsFetched:
             server.shutdown()
 
     @pytest.fixture
-    def everything(self, canary: tuple[str, list[bytes]]) -> str:
-        texts = (text.format(canary=canary[0]) for text in PAYLOADS.values() if len(text) < 1000)
-        return "\n\n".join(texts)
+    def everything(self, canary: tuple[str, list[bytes]]) -> list[str]:
+        return [text.format(canary=canary[0]) for text in PAYLOADS.values()]
 
     @pytest.mark.parametrize("name", FORMATS)
     def test_while_it_is_made(
-        self, name: str, everything: str, canary: tuple[str, list[bytes]]
+        self, name: str, everything: list[str], canary: tuple[str, list[bytes]]
     ) -> None:
-        rendered(name, everything)
+        rendered(name, *everything)
         assert canary[1] == []
 
     @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
     def test_by_a_browser(
-        self, everything: str, canary: tuple[str, list[bytes]], tmp_path: Path
+        self, everything: list[str], canary: tuple[str, list[bytes]], tmp_path: Path
     ) -> None:
         page = tmp_path / "page.html"
-        page.write_bytes(rendered("html", everything))
+        page.write_bytes(rendered("html", *everything))
         options = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
         shown = subprocess.run(
             ["chromium", *options, f"--user-data-dir={tmp_path}/profile", "--dump-dom", str(page)],
@@ -149,9 +152,9 @@ class TestNothingIsFetched:
 
     @pytest.mark.skipif(not shutil.which("soffice"), reason="needs LibreOffice")
     def test_by_a_word_processor(
-        self, everything: str, canary: tuple[str, list[bytes]], tmp_path: Path
+        self, everything: list[str], canary: tuple[str, list[bytes]], tmp_path: Path
     ) -> None:
-        (tmp_path / "a.docx").write_bytes(rendered("docx", everything))
+        (tmp_path / "a.docx").write_bytes(rendered("docx", *everything))
         command = ["soffice", f"-env:UserInstallation={tmp_path.as_uri()}/profile", "--headless"]
         subprocess.run(
             [*command, "--convert-to", "txt:Text (encoded):UTF8", "a.docx"],
