@@ -49,12 +49,12 @@ class TestSideBySide:
         assert boxes == sorted(boxes, key=lambda box: box.top)
 
     def test_each_says_model_time_tokens_and_cost(self, printed: Print) -> None:
-        figures = {"total_ms": 1234, "input_tokens": 12, "output_tokens": 345}
+        figures = {"total_ms": 1234, "input_tokens": 12, "output_tokens": 3450}
         said = printed(
             asked("?"), *answers("a", "b", **figures, cost=Decimal("0.0042")), language="en"
         ).text()
-        assert said.count("gpt-4-turbo 1.2 s · 12 → 345 tokens · $0.0042") == 2
-        assert "1 answer · gpt-4-turbo · 357 tokens · $0.0042" in said
+        assert said.count("gpt-4-turbo 1.2 s · 12 → 3450 tokens · $0.0042") == 2
+        assert "1 answer · gpt-4-turbo · 3,462 tokens · $0.0042" in said
 
     def test_other_questions_answers_stay_with_them(self, printed: Print) -> None:
         later = [

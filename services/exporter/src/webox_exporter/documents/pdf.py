@@ -131,7 +131,7 @@ class _Tally:
     def line(self, name: str, words: Words) -> Tally:
         parts = [words.answers(self._answers), ", ".join(self._models)]
         if self._tokens:
-            parts.append(f"{self._tokens} {words['tokens']}")
+            parts.append(f"{words.whole(self._tokens)} {words['tokens']}")
         if self._cost is not None:
             parts.append(words.dollars(self._cost))
         return Tally(name, palette.provider_colour(name), " · ".join(filter(None, parts)))

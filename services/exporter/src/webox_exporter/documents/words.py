@@ -110,6 +110,11 @@ class Words:
         digits = self.number(cost)
         return f"{digits}\N{NO-BREAK SPACE}$" if self.language == "fr" else f"${digits}"
 
+    def whole(self, value: int) -> str:
+        """`78 120` or `78,120`."""
+        mark = "\N{NARROW NO-BREAK SPACE}" if self.language == "fr" else ","
+        return f"{value:,}".replace(",", mark)
+
     def answers(self, count: int) -> str:
         """`1 réponse`, `2 answers`."""
-        return f"{count}\N{NO-BREAK SPACE}{self['answer' if count == 1 else 'answers']}"
+        return f"{self.whole(count)}\N{NO-BREAK SPACE}{self['answer' if count == 1 else 'answers']}"
