@@ -57,7 +57,7 @@ def to_tantivy(document: Document, version: int) -> tantivy.Document:
     made.add_text("words", " ".join(words))
     made.add_bytes("text", text.encode())
     if version > 1:
-        made.add_text("forms", " ".join(forms))
+        made.add_text("forms", forms)
     if is_title:
         made.add_boolean("is_favorite", document.is_favorite)
         made.add_boolean("archived", document.archived)

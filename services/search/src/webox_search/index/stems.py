@@ -29,16 +29,14 @@ def _stemmer(language: str) -> TextAnalyzer:
 _FRENCH, _ENGLISH = _stemmer("french"), _stemmer("english")
 
 
-def words_and_forms(text: str) -> tuple[list[str], set[str]]:
-    """The words of a text, and by what else it is found.
-
-    That is nothing that is itself a word of it.
-    """
+def words_and_forms(text: str) -> tuple[list[str], str]:
+    """The words of a text, and by what else it is found, with spaces between."""
     written = written_words(text)
-    known = [_KNOWN[word] for word in written]
-    found = [each.word for each in known] if is_simple(text) else words(text)
-    forms = set[str]().union(*[each.stems for each in known], parts_of_identifiers(text))
-    return found, forms.difference(found)
+    if not written:
+        return [], ""
+    found, _, forms = zip(*map(_KNOWN.__getitem__, written), strict=True)
+    parts = parts_of_identifiers(text)
+    return list(found) if is_simple(text) else words(text), " ".join([*parts, *filter(None, forms)])
 
 
 def stems(written: str) -> tuple[str, ...]:
@@ -50,9 +48,10 @@ def word_and_forms(written: str) -> tuple[str, Collection[str]]:
     """One word as it stands in a text: folded, and by what else it is found."""
     if _HUMP.search(written):
         composed = unicodedata.normalize("NFC", written)
-        word, stems_ = _KNOWN[composed.casefold()]
-        return word, {*stems_, *parts_of_identifiers(composed)}
-    return _KNOWN[unicodedata.normalize("NFC", written).casefold()]
+        known = _KNOWN[composed.casefold()]
+        return known.word, {*known.stems, *parts_of_identifiers(composed)}
+    known = _KNOWN[unicodedata.normalize("NFC", written).casefold()]
+    return known.word, known.stems
 
 
 def aligned_lower(text: str) -> str | None:
@@ -99,6 +98,8 @@ def _stems(written: str, word: str) -> tuple[str, ...]:
 class _Known(NamedTuple):
     word: str
     stems: tuple[str, ...]
+    joined: str
+    """The stems once more, with a space between: nearly all that is asked for."""
 
 
 class _Remembered(dict[str, _Known]):
@@ -106,7 +107,8 @@ class _Remembered(dict[str, _Known]):
 
     def __missing__(self, written: str) -> _Known:
         word = fold(written)[:LONGEST_WORD]
-        known = _Known(word, _stems(written, word))
+        found = _stems(written, word)
+        known = _Known(word, found, " ".join(found))
         if len(self) >= _REMEMBERED:
             self.clear()
         if len(written) <= LONGEST_WORD:
