@@ -43,7 +43,7 @@ up: .venv/ready ## Start the whole of Webox on this machine, at http://localhost
 
 .PHONY: test
 test: lint ## Lint, then every test on the real stack (under 10 minutes)
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: .venv/ready-to-test ## Style, types and the walls between services

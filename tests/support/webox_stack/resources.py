@@ -11,9 +11,6 @@ from webox_stack.stack import Stack
 
 # Pools fill as they are used, and threads are started for the first that need one.
 MAY_GROW = {"descriptors": 40, "threads": 16, "memory_mb": 50}
-# Thirty answers of a megabyte, read by one and not by another, leave it with freed memory that the
-# C library keeps.
-MOST_FREED_MB = {"chat-api": 100}
 # Pools keep what they have opened: of each program, one for transactions and one for statements.
 MOST_CONNECTIONS = 16
 # Not ours; what they hold is their clients', of which the connections are counted.
@@ -63,7 +60,7 @@ class Resources:
             f"{name}: {now} {what}, {earlier} before"
             for name, held in self.held.items()
             for what, now in asdict(held).items()
-            if now > (earlier := getattr(before.held[name], what)) + _may_grow(name, what)
+            if now > (earlier := getattr(before.held[name], what)) + MAY_GROW[what]
         ]
         return grown + [
             f"{application}: {now} connections"
@@ -75,10 +72,6 @@ class Resources:
 def left_open(databases: Databases) -> list[tuple[str, ...]]:
     """Transactions that somebody has forgotten."""
     return databases["chat"].execute(LEFT_OPEN).fetchall()
-
-
-def _may_grow(program: str, what: str) -> int:
-    return MAY_GROW[what] + (MOST_FREED_MB.get(program, 0) if what == "memory_mb" else 0)
 
 
 def _is_of(program: str, application: str) -> bool:

@@ -12,9 +12,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Lifespan
 
+from webox_kit.cancellation import cancel_and_wait
 from webox_kit.health import Check, Health, Readiness, readiness
 from webox_kit.identity import current_admin
 from webox_kit.letters import count_letters
+from webox_kit.memory import give_back_memory
 from webox_kit.metrics import KEPT_DEAD_LETTERS
 from webox_kit.middleware import RequestMiddleware
 from webox_kit.migrations import migrate
@@ -93,8 +95,12 @@ def _lifespan(runtime: Runtime[Any], resources: Resources) -> Lifespan[FastAPI]:
     async def lifespan(app: FastAPI) -> Any:
         async with runtime.closing():
             await migrate(runtime.database, runtime.package)
-            async with resources(app):
-                yield
+            giving_back = asyncio.create_task(give_back_memory())
+            try:
+                async with resources(app):
+                    yield
+            finally:
+                await cancel_and_wait(giving_back)
 
     return lifespan
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,21 +35,29 @@ base_url = "{url}/v1"
 """
 
 
+OpenWorker = Callable[..., Awaitable[Providers]]
+
+
 @pytest.fixture
-async def workers(
+async def open_worker(
     double: Double, registry_file: Callable[[str], Path], limits: str, redis_url: str
-) -> AsyncIterator[list[Providers]]:
-    file = registry_file(ENTRIES.format(url=double.url, limits=limits))
+) -> AsyncIterator[OpenWorker]:
     async with AsyncExitStack() as stack:
-        opened = []
-        for _ in range(2):
+
+        async def opened(limits: str = limits) -> Providers:
+            file = registry_file(ENTRIES.format(url=double.url, limits=limits))
             registry = Registry.load(file, {"TEST_KEY": "sk-1"})
             session = await stack.enter_async_context(registry.session())
             redis = connect(redis_url)
             stack.push_async_callback(redis.aclose)
-            providers = Providers(registry, session, redis)
-            opened.append(await stack.enter_async_context(providers))
+            return await stack.enter_async_context(Providers(registry, session, redis))
+
         yield opened
+
+
+@pytest.fixture
+async def workers(open_worker: OpenWorker) -> list[Providers]:
+    return [await open_worker() for _ in range(2)]
 
 
 @pytest.fixture
@@ -149,9 +157,16 @@ class TestPlaces:
         assert most == 1
 
     async def test_are_not_waited_for_without_end(
-        self, workers: list[Providers], ask: Any, double: Double
+        self,
+        workers: list[Providers],
+        open_worker: OpenWorker,
+        limits: str,
+        ask: Any,
+        double: Double,
     ) -> None:
-        holding = asyncio.create_task(ask(workers[0], "Narrow", "stream:100:100"))
+        # Else its call might end, for having taken too long, a moment before the waiting does.
+        patient = await open_worker(limits.replace("total = 3", "total = 30"))
+        holding = asyncio.create_task(ask(patient, "Narrow", "stream:100:100"))
         await double.until(lambda calls: len(calls) == 1)
         late = await ask(workers[1], "Narrow", "ok")
         assert (late.error.code, late.error.detail) == (

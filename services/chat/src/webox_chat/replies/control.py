@@ -102,17 +102,17 @@ class ReplyControl:
             BadRequestError: the provider is not available, or has no such model.
         """
         once = once_of(idempotency_key, {"retry": [message_id, provider, model]})
+        last = await self._last(user_id, message_id, provider)
         if before := await self._made_before(user_id, message_id, provider, once):
             return before
-        last = await self._last(user_id, message_id, provider)
         if not last.is_final:
             raise _not_final(provider, last)
         [choice] = await self._chooser.choose(user_id, [provider], {provider: model or last.model})
         again = await self._begun_again(user_id, message_id, choice, once)
         if again is None:
+            last = await self._last(user_id, message_id, provider)
             if before := await self._made_before(user_id, message_id, provider, once):
                 return before
-            last = await self._last(user_id, message_id, provider)
             if not last.is_final:
                 raise _not_final(provider, last)
             raise too_many_unfinished(await self._messages.unfinished_replies(user_id))
