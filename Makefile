@@ -3,8 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXPORT := $(BIN)/uv export --quiet --no-emit-workspace --no-annotate --no-header
-# One more than CI has cores: much of the time is spent on waiting.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 2
 # Every program that tests start would compile its libraries anew: 4 s of a processor each.
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := bin/uv pip install --quiet --python $(BIN)/python

@@ -30,7 +30,7 @@ extra_models = true
 allow_private = true
 api_key_env = "TEST_KEY"
 default_model = "ok"
-timeouts = { connect = 0.2, first_token = 0.5, idle = 0.5, total = 3 }
+timeouts = { connect = 2, first_token = 1, idle = 1, total = 3 }
 retry = { tries = 3, first_wait = 0.01, longest_wait = 60 }
 """
 
