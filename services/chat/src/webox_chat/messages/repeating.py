@@ -11,14 +11,12 @@ from webox_chat.messages.stored import MadeBefore, Once
 from webox_kit.errors import BadRequestError, ConflictError
 
 
-def once_of(key: str | None, asked: Mapping[str, Any]) -> Once | None:
-    """The request that `asked` for this, if it is to have its effect once.
+def once_of(key: str, asked: Mapping[str, Any]) -> Once:
+    """The request that `asked` for this, and is to have its effect once.
 
     Raises:
         BadRequestError: the key is none.
     """
-    if key is None:
-        return None
     if not (0 < len(key) <= IDEMPOTENCY_KEY_CHARACTERS and key.isascii() and key.isprintable()):
         raise BadRequestError(
             f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters."

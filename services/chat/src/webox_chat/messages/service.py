@@ -129,8 +129,10 @@ class MessageService:
         self, user_id: int, request: SendRequest, key: str | None
     ) -> tuple[StoredMessage, int | None]:
         """The message, and how many replies are to be made; None when it was stored before."""
-        # How long to wait for it does not matter.
-        once = once_of(key, request.model_dump(exclude={"wait"}))
+        once = None
+        if key is not None:
+            # How long to wait for it does not matter.
+            once = once_of(key, request.model_dump(exclude={"wait"}))
         if before := await self._made_before(user_id, once):
             return before, None
         choices = await self._chooser.choose(

@@ -101,32 +101,35 @@ class ReplyControl:
             ConflictError: the reply is not final yet, or the key was used for another request.
             BadRequestError: the provider is not available, or has no such model.
         """
-        once = once_of(idempotency_key, {"retry": [message_id, provider, model]})
-        last = await self._last(user_id, message_id, provider)
-        if before := await self._made_before(user_id, message_id, provider, once):
+        once = None
+        if idempotency_key is not None:
+            once = once_of(idempotency_key, {"retry": [message_id, provider, model]})
+        replies = await self._of_provider(user_id, message_id, provider)
+        if before := await self._made_before(user_id, once, replies):
             return before
+        last = replies[-1]
         if not last.is_final:
             raise _not_final(provider, last)
         [choice] = await self._chooser.choose(user_id, [provider], {provider: model or last.model})
         again = await self._begun_again(user_id, message_id, choice, once)
         if again is None:
-            last = await self._last(user_id, message_id, provider)
-            if before := await self._made_before(user_id, message_id, provider, once):
+            replies = await self._of_provider(user_id, message_id, provider)
+            if before := await self._made_before(user_id, once, replies):
                 return before
-            if not last.is_final:
-                raise _not_final(provider, last)
+            if not replies[-1].is_final:
+                raise _not_final(provider, replies[-1])
             raise too_many_unfinished(await self._messages.unfinished_replies(user_id))
         await self._tasks.send(FAN_OUT, message_id)
         await send_changed(self._redis, message_id)
         return reply_detail(again)
 
     async def _made_before(
-        self, user_id: int, message_id: int, provider: str, once: Once | None
+        self, user_id: int, once: Once | None, replies: Sequence[StoredReply]
     ) -> ReplyDetail | None:
+        """The one of `replies` that this request made before, if it did."""
         if once is None or (before := await self._messages.made_before(user_id, once.key)) is None:
             return None
         made = made_by(once, before)
-        replies = await self._of_provider(user_id, message_id, provider)
         return next((reply_detail(each) for each in replies if each.id == made), None)
 
     async def _begun_again(
