@@ -1,5 +1,7 @@
 """How far search is behind, as the answer's headers, metrics and the operations page tell it."""
 
+import json
+import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +18,16 @@ from webox_kit.testing import Keys
 
 Events = Callable[[], AbstractAsyncContextManager[None]]
 SEARCH = "/api/chat/search?q=marketing"
+ZONELESS = json.dumps(
+    {
+        "id": "1",
+        "source": "chat",
+        "type": ConversationDeleted.type,
+        "subject": "1",
+        "time": "2025-11-24T14:30:00",
+        "data": {},
+    }
+)
 
 
 @pytest.fixture
@@ -73,10 +85,11 @@ class TestLag:
             await until(lambda: lag(client, headers), lambda told: told == 0)
             assert (await client.get(SEARCH, headers=headers)).json()["total"] == 1
 
+    @pytest.mark.parametrize("event", ["{", ZONELESS], ids=["no JSON", "no time zone"])
     async def test_an_event_that_cannot_be_read_counts_from_when_it_came(
-        self, client: httpx.AsyncClient, headers: dict[str, str], chat: ChatDouble
+        self, client: httpx.AsyncClient, headers: dict[str, str], chat: ChatDouble, event: str
     ) -> None:
-        await chat.redis.xadd(stream_key("gateway"), {EVENT_FIELD: "{"})
+        await chat.redis.xadd(stream_key("gateway"), {EVENT_FIELD: event})
 
         told = await until(lambda: lag(client, headers), bool)
 
@@ -97,11 +110,18 @@ class TestLag:
         await chat.redis.xack(key, "search", *(entry for entry, _ in entries))
         await until(lambda: lag(client, headers), lambda told: told == 0)
 
-    async def test_while_redis_is_away_it_is_not_told(
-        self, client: httpx.AsyncClient, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    async def test_while_redis_stands_still_it_is_not_told(
+        self,
+        client: httpx.AsyncClient,
+        headers: dict[str, str],
+        chat: ChatDouble,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("webox_search.lag._KNOWN_FOR_SECONDS", 0.6)
         await until(lambda: lag(client, headers), lambda told: told is not None)
 
-        monkeypatch.setattr("webox_search.lag._KNOWN_FOR_SECONDS", -1)
+        await chat.redis.execute_command("CLIENT PAUSE", 3000)
 
-        assert await lag(client, headers) is None
+        await until(lambda: lag(client, headers), lambda told: told is None)
+        await until(lambda: metric(client), math.isnan)
+        await until(lambda: lag(client, headers), lambda told: told is not None)

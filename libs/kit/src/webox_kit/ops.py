@@ -91,16 +91,20 @@ async def group_lag(redis: Redis, service: str, stream: str) -> tuple[int, int]:
     Counted, since Redis 6.2 does not report a lag; at most 10,000.
     """
     key = stream_key(stream)
+    group = await consumer_group(redis, service, stream)
+    if group is None:
+        return int(await redis.xlen(key)), 0
+    unread = await redis.xrange(key, b"(" + group["last-delivered-id"], "+", count=_MOST_COUNTED)
+    return len(unread or ()), int(group["pending"])
+
+
+async def consumer_group(redis: Redis, service: str, stream: str) -> dict[str, Any] | None:
+    """What `XINFO GROUPS` tells of the group; None where it has not begun, or nothing was told."""
     try:
-        groups = await redis.xinfo_groups(key)
-    except ResponseError:
-        return 0, 0
-    for group in groups:
-        if group["name"] == service.encode():
-            after = b"(" + group["last-delivered-id"]
-            unread = await redis.xrange(key, after, "+", count=_MOST_COUNTED)
-            return len(unread or ()), int(group["pending"])
-    return int(await redis.xlen(key)), 0
+        groups: list[dict[str, Any]] = await redis.xinfo_groups(stream_key(stream))
+    except ResponseError:  # no such stream
+        return None
+    return next((each for each in groups if each["name"] == service.encode()), None)
 
 
 async def task_section(broker: Redis, queue: str) -> OpsSection:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import orjson
 from fastapi import Request, Response
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
+from webox_contracts.events import Event
 from webox_kit import clock
 from webox_kit.brief_redis import BriefRedis, RedisAwayError
+from webox_kit.ops import consumer_group
 from webox_kit.streams import EVENT_FIELD, stream_key
 from webox_search.metrics import LAG
 
@@ -72,9 +72,9 @@ class LagWatch:
 
 async def tell_lag(request: Request, response: Response) -> None:
     """The header of an answer, where the lag is known."""
-    watch: LagWatch = request.app.state.lag
-    if watch.lag is not None:
-        response.headers[LAG_HEADER] = str(milliseconds(watch.lag))
+    lag = request.app.state.lag.lag
+    if lag is not None:
+        response.headers[LAG_HEADER] = str(milliseconds(lag))
 
 
 def milliseconds(lag: timedelta) -> int:
@@ -84,7 +84,7 @@ def milliseconds(lag: timedelta) -> int:
 async def oldest(redis: Redis, stream: str, group: str) -> datetime | None:
     """When the oldest event of the stream happened that the group has not acknowledged."""
     key = stream_key(stream)
-    pending, first_unread = await _place(redis, key, group)
+    pending, first_unread = await _place(redis, stream, group)
     entries = await redis.xrange(key, pending, pending) if pending else []
     if not entries:
         # What was trimmed while it was pending is no event any more.
@@ -92,22 +92,20 @@ async def oldest(redis: Redis, stream: str, group: str) -> datetime | None:
     return _happened(*entries[0]) if entries else None
 
 
-async def _place(redis: Redis, key: str, group: str) -> tuple[bytes | None, bytes]:
+async def _place(redis: Redis, stream: str, group: str) -> tuple[bytes | None, bytes]:
     """The oldest pending entry's id, and where what was never read begins."""
-    try:
-        groups = await redis.xinfo_groups(key)
-    except ResponseError:  # no such stream
+    found = await consumer_group(redis, group, stream)
+    if found is None:
         return None, b"-"
-    for each in groups:
-        if each["name"] == group.encode():
-            pending = (await redis.xpending(key, group))["min"] if each["pending"] else None
-            return pending, b"(" + each["last-delivered-id"]
-    return None, b"-"
+    pending = None
+    if found["pending"]:
+        pending = (await redis.xpending(stream_key(stream), group))["min"]
+    return pending, b"(" + found["last-delivered-id"]
 
 
 def _happened(entry_id: Any, fields: Any) -> datetime:
     """By the event itself, or by its place in the stream where it cannot be read."""
     try:
-        return datetime.fromisoformat(orjson.loads(fields[EVENT_FIELD])["time"])
-    except (KeyError, TypeError, ValueError):
+        return Event.model_validate_json(fields[EVENT_FIELD]).time
+    except (KeyError, ValueError):
         return datetime.fromtimestamp(int(entry_id.partition(b"-")[0]) / 1000, UTC)

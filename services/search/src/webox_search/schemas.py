@@ -117,7 +117,7 @@ class FacetValue(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """`total` counts conversations: exactly up to 1,000, and where `total_is_exact`.
+    """`total` counts conversations, exactly where `total_is_exact`, as up to 1,000 when embedded.
 
     `facets` has those that were asked for, each with at most 100 values, the most frequent first.
     They count the conversations of `total`, by the folder, tags, favorite and archived of each, by

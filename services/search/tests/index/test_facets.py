@@ -92,10 +92,11 @@ class TestTotal:
         )
         await embedded.index.commit()
 
-        page = await embedded.page("plan")
+        page = await embedded.page("plan", facets=("archived",))
 
         assert page.total_is_exact is is_exact
         assert page.total == count if is_exact else page.total > 1_000
+        assert page.facets["archived"] == [("false", page.total)]
 
 
 KINDS: tuple[dict[str, Any], ...] = (

@@ -120,7 +120,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`total` counts conversations; exact up to 1,000, and over that where `total_is_exact`.
+    """`total` counts conversations, exactly where `total_is_exact`.
+
+    Embedded that is up to 1,000 at least; with Meilisearch while 10,000 documents match at most.
 
     `tolerant` says what was decided. `facets` count the conversations of `total`: by the folder,
     tags, favorite and archived of each, by provider and role of its matching messages.

@@ -38,9 +38,10 @@ def count_facets(
     }
 
 
-def count_conversations(searcher: Searcher, matching: Query, at_most: int) -> int:
-    """How many conversations the documents that `matching` finds belong to."""
-    return len(_buckets(searcher, matching, _terms("conversation_id", at_most)))
+def conversations_of(searcher: Searcher, matching: Query, at_most: int) -> list[int]:
+    """The conversations that the documents which `matching` finds belong to."""
+    buckets = _buckets(searcher, matching, _terms("conversation_id", at_most))
+    return [int(each["key"]) for each in buckets]
 
 
 def _holdings(searcher: Searcher, facet: Facet, query: Query) -> Iterator[Holding]:

@@ -18,7 +18,7 @@ from webox_search.index.base import (
     message_key,
     title_key,
 )
-from webox_search.index.embedded_facets import count_conversations, count_facets
+from webox_search.index.embedded_facets import conversations_of, count_facets
 from webox_search.index.embedded_queries import (
     all_after,
     conversations_matching,
@@ -146,25 +146,28 @@ class _Search:
         groups, tolerant = self._groups()
         shown = ranking.shown(groups, self._query)
         titles, messages = self._titles(shown), self._messages(shown)
+        found = self._found_in(groups)
+        is_exact = not self._is_cut or len(found) <= EXACT_TOTAL_AT_MOST
         return ranking.page_of(
             shown,
             titles,
             messages,
-            total=self._total(groups),
+            total=Total(len(found), is_exact),
             tolerant=tolerant,
-            facets=self._facets(groups),
+            facets=self._facets(found),
         )
 
-    def _total(self, groups: Sequence[Group]) -> Total:
+    def _found_in(self, groups: Sequence[Group]) -> Sequence[int]:
+        """The conversations that are counted, also beyond the documents that were looked at."""
+        looked_at = [each.conversation_id for each in groups]
         if not self._is_cut:
-            return Total(len(groups), is_exact=True)
-        count = count_conversations(self._searcher, self._all, EXACT_TOTAL_AT_MOST + 1)
-        return Total(max(count, len(groups)), is_exact=count <= EXACT_TOTAL_AT_MOST)
+            return looked_at
+        matching = conversations_of(self._searcher, self._all, EXACT_TOTAL_AT_MOST + 1)
+        return max(matching, looked_at, key=len)
 
-    def _facets(self, groups: Sequence[Group]) -> FacetCounts:
+    def _facets(self, found: Sequence[int]) -> FacetCounts:
         if not self._query.facets:
             return {}
-        found = [each.conversation_id for each in groups]
         return count_facets(
             self._searcher, self._query.facets, self._all, self._query.user_id, found
         )
@@ -209,9 +212,8 @@ class _Search:
                 created_at,
                 score - full if score >= full else score,
                 score >= full,
-                address,
             )
-            for conversation_id, message_id, created_at, (score, address) in columns
+            for conversation_id, message_id, created_at, (score, _) in columns
         ]
 
     def _chosen(self, tolerant: bool) -> ParsedQuery:
@@ -222,9 +224,7 @@ class _Search:
 
     def _titles(self, groups: Sequence[Group]) -> dict[int, Found]:
         by_id = {each.conversation_id: each for each in groups}
-        query = with_keys(self._query.user_id, [title_key(each) for each in by_id])
-        hits = self._searcher.search(query, len(by_id), count=False).hits if by_id else []
-        stored = self._read([address for _, address in hits])
+        stored = self._stored([title_key(each) for each in by_id])
         return {each.conversation_id: self._found(by_id, each) for each in stored}
 
     def _messages(self, groups: Sequence[Group]) -> dict[int, Found]:

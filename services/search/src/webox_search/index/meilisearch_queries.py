@@ -52,7 +52,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 _PLACES = ["conversation_id", "message_id", "created_at"]
-_NAMES = ["names", "role", "is_favorite", "archived"]
+NAMES_FIELDS = [*_PLACES, "names", "role", "is_favorite", "archived"]
 _SCORE_STEPS = 100
 
 
@@ -94,7 +94,7 @@ def candidates_search(
         "q": query_text(parsed),
         "filter": list(filters),
         "limit": CANDIDATES_AT_MOST,
-        "attributesToRetrieve": names_fields() if with_names else _PLACES,
+        "attributesToRetrieve": NAMES_FIELDS if with_names else _PLACES,
         "matchingStrategy": "all",
         "showRankingScore": True,
     }
@@ -127,10 +127,6 @@ def of_messages() -> str:
 
 def of_titles() -> str:
     return f"message_id = {TITLE}"
-
-
-def names_fields() -> list[str]:
-    return [*_PLACES, *_NAMES]
 
 
 def of_conversation(conversation_id: int) -> str:

@@ -53,7 +53,7 @@ class MeilisearchSearch:
             return {facet: [] for facet in self._query.facets}
         condition = queries.titles_of([each.conversation_id for each in groups])
         titles = _documents(
-            self._client, self._index, [self._user, condition], queries.names_fields()
+            self._client, self._index, [self._user, condition], queries.NAMES_FIELDS
         )
         messages = [hit for hit in hits if hit["message_id"]]
         return {

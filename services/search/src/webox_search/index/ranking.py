@@ -9,7 +9,7 @@ from webox_search.index.base import Facet, FacetCounts, Page, Row, SearchQuery, 
 from webox_search.index.snippets import cut_snippet
 
 CANDIDATES_AT_MOST = 10_000
-"""So many best matching documents are looked at; counts beyond them are lower bounds."""
+"""So many best matching documents are looked at for the rows of a page."""
 
 EXACT_TOTAL_AT_MOST = 1_000
 
@@ -19,8 +19,7 @@ Worth = tuple[bool, float]
 class Candidate(NamedTuple):
     """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds.
 
-    `as_typed`: it has every word so, none only in another form. `place`: where its text is, for
-    engines that know.
+    `as_typed`: it has every word so, none only in another form.
     """
 
     conversation_id: int
@@ -28,7 +27,6 @@ class Candidate(NamedTuple):
     created_at: int
     score: float
     as_typed: bool = True
-    place: object = None
 
 
 @dataclass(slots=True)
@@ -116,7 +114,7 @@ def page_of(
     return Page(tuple(rows), total.conversations, tolerant, total.is_exact, facets)
 
 
-def nothing(facets: Sequence[Facet] = ()) -> Page:
+def nothing(facets: Sequence[Facet]) -> Page:
     return Page(rows=(), total=0, tolerant=False, facets={facet: [] for facet in facets})
 
 
