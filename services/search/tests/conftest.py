@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +13,8 @@ import pytest
 # What only these tests use.
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
-from search_support.chat import ChatDouble, running_chat
+from search_support.asking import PATH, Ask, Events
+from search_support.chat import ALICE, ChatDouble, running_chat
 from search_support.reader import Reader
 from search_support.waiting import until
 
@@ -22,7 +24,7 @@ from webox_kit.duties import Duties
 from webox_kit.migrations import migrate
 from webox_kit.runtime import Runtime
 from webox_kit.streams import connect
-from webox_kit.testing import serve
+from webox_kit.testing import Keys, serve
 from webox_local.testing import MakeDatabase
 from webox_search.consumers import duties
 from webox_search.main import create_app
@@ -102,3 +104,15 @@ def events(settings: SearchSettings, index_dir: Path) -> EventsProcess:
                 await cancel_and_wait(task)
 
     return running
+
+
+@pytest.fixture
+async def ask(client: httpx.AsyncClient, keys: Keys, events: Events) -> AsyncIterator[Ask]:
+    """`await ask("q", limit=3)`: the response to ALICE, while the index is followed."""
+
+    async def asked(q: str, who: int = ALICE, **parameters: Any) -> httpx.Response:
+        headers = keys.user_headers("search", who)
+        return await client.get(PATH, params={"q": q, **parameters}, headers=headers)
+
+    async with events():
+        yield asked

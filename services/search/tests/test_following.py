@@ -2,11 +2,11 @@
 
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from search_support.asking import Events
 from search_support.chat import ALICE, BOB, ChatDouble
 from search_support.folders import delete_at_once
 from search_support.reader import Reader
@@ -17,8 +17,6 @@ from webox_contracts.events import ConversationStarted
 from webox_kit.database import Database
 from webox_kit.event_tables import dead_letter, inbox
 from webox_kit.streams import stream_key
-
-Events = Callable[[], AbstractAsyncContextManager[None]]
 
 
 async def all_events_done(database: Database, chat: ChatDouble) -> None:

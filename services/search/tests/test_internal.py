@@ -1,15 +1,11 @@
 """What other services ask of search."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import httpx
+from search_support.asking import Events
 from search_support.chat import ALICE, BOB, ChatDouble
 from search_support.reader import Reader
 
 from webox_kit.testing import Keys
-
-Events = Callable[[], AbstractAsyncContextManager[None]]
 
 
 async def test_all_conversations_that_match_in_pages(

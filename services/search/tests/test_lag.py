@@ -3,12 +3,11 @@
 import json
 import math
 import re
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from search_support.asking import Events
 from search_support.chat import ALICE, ChatDouble
 from search_support.waiting import until
 
@@ -16,7 +15,6 @@ from webox_contracts.events import ConversationDeleted, Event
 from webox_kit.streams import EVENT_FIELD, stream_key
 from webox_kit.testing import Keys
 
-Events = Callable[[], AbstractAsyncContextManager[None]]
 SEARCH = "/api/chat/search?q=marketing"
 ZONELESS = json.dumps(
     {

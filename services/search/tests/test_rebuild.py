@@ -1,11 +1,11 @@
 """`webox-search rebuild`, and what goes on meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from search_support.asking import Events
 from search_support.chat import ChatDouble
 from search_support.reader import Reader
 from search_support.waiting import until
@@ -23,8 +23,6 @@ from webox_search.index.embedded import EmbeddedIndex
 from webox_search.indexer import Changes, Indexer
 from webox_search.settings import SearchSettings
 from webox_search.source import ChatSource
-
-Events = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class TestRequest:

@@ -1,46 +1,18 @@
 """`GET /api/chat/search`, as its users meet it."""
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from search_support.asking import PATH, Ask, results
 from search_support.chat import ALICE, BOB, ChatDouble
 from search_support.folders import delete_at_once
 from search_support.waiting import until
 
-from webox_contracts.events import SettingsChanged
 from webox_kit.pagination import encode_cursor
 from webox_kit.testing import Keys
-
-PATH = "/api/chat/search"
-Ask = Callable[..., Any]
-
-
-@pytest.fixture
-async def ask(
-    client: httpx.AsyncClient, keys: Keys, events: Callable[[], AbstractAsyncContextManager[None]]
-) -> AsyncIterator[Ask]:
-    """`await ask("q", limit=3)`: the response to ALICE, while the index is followed."""
-
-    async def asked(q: str, who: int = ALICE, **parameters: Any) -> httpx.Response:
-        headers = keys.user_headers("search", who)
-        return await client.get(PATH, params={"q": q, **parameters}, headers=headers)
-
-    async with events():
-        yield asked
-
-
-async def results(ask: Ask, q: str, at_least: int = 1, **parameters: Any) -> Any:
-    """The answer's JSON once it has so many results."""
-
-    async def answer() -> Any:
-        return (await ask(q, **parameters)).json()
-
-    return await until(answer, lambda body: len(body["results"]) >= at_least)
 
 
 def shows(body: Any, message_id: int) -> bool:
@@ -145,42 +117,6 @@ class TestPages:
         assert (await ask("marketing", cursor="x", skip=1)).status_code == 400
 
 
-class TestFilters:
-    async def test_of_the_conversation_follow_its_changes(self, ask: Ask, chat: ChatDouble) -> None:
-        conversation = await chat.start("Sans titre", "plan marketing")
-        await chat.start("Sans titre", "autre plan marketing")
-        await chat.change(conversation, folder="Travail", tags=["stratégie"], is_favorite=True)
-
-        for parameters in ({"folder": "Travail"}, {"tag": "stratégie"}, {"favorite": "true"}):
-            body = await results(ask, "marketing", **parameters)
-            assert [each["conversation_id"] for each in body["results"]] == [conversation]
-        assert (await results(ask, "marketing", 2, archived="false"))["total"] == 2
-
-    async def test_of_the_message(self, ask: Ask, chat: ChatDouble) -> None:
-        await chat.start("Sans titre", "marketing ?", "Voici le marketing.")
-
-        by_role = await results(ask, "marketing", role="assistant")
-        by_provider = await results(ask, "marketing", provider="GPT-4")
-        other = (await ask("marketing", provider="Claude")).json()
-
-        assert by_role["results"][0]["snippet"] == "Voici le marketing."
-        assert by_provider["results"][0]["snippet"] == "Voici le marketing."
-        assert other["results"] == []
-
-    async def test_dates(self, ask: Ask, chat: ChatDouble) -> None:
-        conversation = await chat.start("Sans titre")
-        await chat.say(conversation, "marketing", created_at="2025-11-24T14:30:00Z")
-        await results(ask, "marketing")
-
-        async def total(**parameters: str) -> int:
-            return (await ask("marketing", **parameters)).json()["total"]
-
-        assert await total(**{"from": "2025-11-24", "to": "2025-11-24"}) == 1
-        assert await total(**{"from": "2025-11-24T14:30:01Z"}) == 0
-        assert await total(to="2025-11-24T15:29:59+01:00") == 0
-        assert await total(to="2025-11-24T14:30:00") == 1
-
-
 class TestFacets:
     async def test_those_asked_for(self, ask: Ask, chat: ChatDouble) -> None:
         work = await chat.start("Le marketing", "marketing ?", "Le marketing.", "Du marketing !")
@@ -205,145 +141,6 @@ class TestFacets:
     async def test_none_asked_for_and_nothing_found(self, ask: Ask) -> None:
         assert (await ask("marketing")).json()["facets"] == {}
         assert (await ask("marketing", facets="tag")).json()["facets"] == {"tag": []}
-
-
-class TestTimeZone:
-    @pytest.fixture
-    async def total(self, ask: Ask, chat: ChatDouble) -> Ask:
-        """`await total(…)`: how many are found, once ALICE's settings say Tokyo."""
-        conversation = await chat.start("Sans titre")
-        await chat.say(conversation, "marketing", created_at="2025-11-24T16:30:00Z")
-        chosen = {"language": None, "time_zone": "Asia/Tokyo"}
-        await chat.publish(SettingsChanged(user_id=ALICE, version=1, **chosen))
-
-        async def date() -> Any:
-            return [each["date"] for each in (await ask("marketing")).json()["results"]]
-
-        await until(date, lambda dates: dates == ["25/11/2025 01:30"])
-
-        async def found(**parameters: str) -> Any:
-            return (await ask("marketing", **parameters)).json()["total"]
-
-        return found
-
-    async def test_days_are_the_users(self, total: Ask) -> None:
-        assert await total(**{"from": "2025-11-25", "to": "2025-11-25"}) == 1
-        assert await total(**{"from": "2025-11-24", "to": "2025-11-24"}) == 0
-        assert await total(to="2025-11-25T01:29:59") == 0
-        assert await total(to="2025-11-25T01:30:00") == 1
-        assert await total(**{"from": "2025-11-24T16:30:00Z"}) == 1
-
-    async def test_days_at_the_ends_of_time(self, total: Ask) -> None:
-        assert await total(**{"from": "0001-01-01", "to": "9999-12-31"}) == 1
-
-    async def test_days_against_moments(self, ask: Ask, total: Ask) -> None:
-        assert await total(**{"from": "2025-11-25", "to": "2025-11-24T23:59:59Z"}) == 1
-        reversed_ = {"from": "2025-11-25", "to": "2025-11-24T14:59:59Z"}
-        assert (await ask("marketing", **reversed_)).status_code == 400
-
-    @pytest.mark.usefixtures("total")
-    async def test_others_are_in_utc(self, ask: Ask, chat: ChatDouble) -> None:
-        conversation = await chat.start("Sans titre", user_id=BOB)
-        await chat.say(conversation, "marketing", created_at="2025-11-24T16:30:00Z")
-        body = await results(ask, "marketing", who=BOB)
-        assert body["results"][0]["date"] == "24/11/2025 16:30"
-
-
-ODD = [
-    "x" * 512, "é" * 512, "the", "de la", "et", "and", "?", "...", "¿!…", "🚀", '"', '""', "« »",
-    '"canari', 'canari"', "AND", "OR NOT", "*", "ca*", "user_id:1", "user_id = 2 OR 1", "~", "^2",
-    "[1 TO 2]", "text:canari", "-", "+", "\\", "/.*/", "(", "\x00", "canari\x00", "\ufffd",
-    "a " * 256, '"a" ' * 128, "学" * 512,
-]  # fmt: skip
-
-
-class TestBadRequests:
-    @pytest.mark.parametrize("q", ["", " ", "\t\n", "x" * 513, "é" * 513])
-    async def test_bad_queries(self, ask: Ask, q: str) -> None:
-        response = await ask(q)
-
-        assert response.status_code == 400
-        assert response.headers["content-type"] == "application/problem+json"
-        assert response.json()["errors"][0]["pointer"] == "#/q"
-
-    async def test_no_query(self, client: httpx.AsyncClient, keys: Keys) -> None:
-        response = await client.get(PATH, headers=keys.user_headers("search"))
-
-        assert response.status_code == 400
-
-    async def test_odd_queries_are_answered_with_nothing_of_others(
-        self, ask: Ask, chat: ChatDouble
-    ) -> None:
-        secret = "canari AND user_id 1 2 the de la et x"
-        await chat.start(secret, secret, user_id=BOB)
-        await results(ask, "canari", who=BOB)
-
-        for q in ODD:
-            response = await ask(q, facets="folder,role")
-
-            assert response.status_code == 200, q
-            body = response.json()
-            assert (body["results"], body["total"], body["next_cursor"]) == ([], 0, None), q
-            assert body["facets"] == {"folder": [], "role": []}, q
-
-    async def test_operators_and_stop_words_are_words(self, ask: Ask, chat: ChatDouble) -> None:
-        conversation = await chat.start("Sans titre", "Tom and the cat, user_id:1 ~ *")
-        await results(ask, "tom")
-
-        for q in ("the", "AND", "tom AND cat", "user_id:1", "tom*", "~ tom", '"tom and', 'tom "'):
-            body = (await ask(q)).json()
-            assert [each["conversation_id"] for each in body["results"]] == [conversation], q
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("limit", "0"),
-            ("limit", "51"),
-            ("limit", "ten"),
-            ("skip", "-1"),
-            ("role", "system"),
-            ("favorite", "perhaps"),
-            ("from", "yesterday"),
-            ("to", "2025-13-01"),
-            ("to", "2025-11-24T25:00"),
-            ("from", "2025-02-30"),
-            ("from", ""),
-            ("to", "\x00"),
-            ("folder", "x" * 101),
-            ("tag", "x" * 51),
-            ("provider", "x" * 41),
-            ("user_id", "2"),
-            ("facets", ""),
-            ("facets", "user_id"),
-            ("facets", "folder,title"),
-            ("facets", "folder,"),
-            ("facets", "Folder"),
-            ("Q", "x"),
-        ],
-    )
-    async def test_bad_parameters(self, ask: Ask, name: str, value: str) -> None:
-        response = await ask("marketing", **{name: value})
-
-        assert response.status_code == 400
-        assert f"#/{name}" in response.json()["errors"][0]["pointer"]
-
-    async def test_reversed_dates(self, ask: Ask) -> None:
-        response = await ask("marketing", **{"from": "2025-11-25", "to": "2025-11-24"})
-
-        assert response.status_code == 400
-        assert "from" in response.json()["detail"]
-
-    async def test_limits_at_the_limit(self, ask: Ask) -> None:
-        response = await ask(
-            "x" * 512, limit=50, skip=0, folder="x" * 100, tag="x" * 50, provider="x" * 40
-        )
-
-        assert response.status_code == 200
-
-    async def test_dates_at_the_ends_of_time(self, ask: Ask) -> None:
-        ends = {"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59-14:00"}
-
-        assert (await ask("marketing", **ends)).status_code == 200
 
 
 class TestWithoutTheGateway:

@@ -1,11 +1,10 @@
 """`webox-search verify`: what lasts is listed, by id, both ways."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import pytest
+from search_support.asking import Events
 from search_support.chat import ChatDouble
 from search_support.reader import Reader
 
@@ -13,7 +12,6 @@ from webox_kit.testing import RunCli, RunCommand
 from webox_search.cli import main
 from webox_search.settings import SearchSettings
 
-Events = Callable[[], AbstractAsyncContextManager[None]]
 CANARY = "canari"
 
 
