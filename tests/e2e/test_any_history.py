@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 )
 from webox_stack import Checker, Stack, User, eventually
 
-from webox_kit.streams import EVENT_FIELD
+from webox_kit.streams import EVENT_FIELD, stream_key
 
 T = TypeVar("T")
 Do = Callable[[Coroutine[Any, Any, T]], T]
@@ -212,9 +212,9 @@ class History(RuleBasedStateMachine):
         ours = {person.user.id for person in self._people}
         with self._webox.redis() as redis:
             told = [
-                (f"webox:events:{stream}", orjson.loads(fields[EVENT_FIELD]))
+                (stream_key(stream), orjson.loads(fields[EVENT_FIELD]))
                 for stream in STREAMS
-                for _, fields in redis.xrange(f"webox:events:{stream}", min=self._began)
+                for _, fields in redis.xrange(stream_key(stream), min=self._began)
             ]
         return [each for each in told if each[1]["data"].get("user_id") in ours]
 

@@ -62,12 +62,12 @@ async def test_a_reply_that_runs_is_cancelled(user: User, double: DoubleProgram)
     )
 
     async def asked() -> None:
-        assert [call["outcome"] for call in double.calls(model)] == ["running"]
+        assert double.outcomes(model) == ["running"]
 
     await eventually(asked)
     await user.delete(f"/api/chat/conversations/{sent['conversation_id']}")
 
     async def left() -> None:
-        assert [call["outcome"] for call in double.calls(model)] == ["aborted"]
+        assert double.outcomes(model) == ["aborted"]
 
     await eventually(left, seconds=5)

@@ -51,7 +51,7 @@ async def test_four_providers_one_cancelled_one_retried_and_the_connection_resum
         wanted = ["aborted" if name == "DeepSeek" else "finished"]
 
         async def called(model: str = model, wanted: list[str] = wanted) -> None:
-            assert [call["outcome"] for call in double.calls(model)] == wanted
+            assert double.outcomes(model) == wanted
 
         await eventually(called)
 

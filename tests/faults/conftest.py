@@ -1,6 +1,6 @@
 """Things that break under a Webox that goes on: the session's own, left healthy by every test."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -41,6 +41,14 @@ async def at_rest(webox: Stack, somebody_else: User) -> Resources:
     await eventually(all_have, seconds=60)
     with Databases(webox) as databases:
         return Resources.of(webox, databases)
+
+
+@pytest.fixture
+def death(request: pytest.FixtureRequest, failpoint_file: Path) -> Iterator[None]:
+    """The next process that comes by the failpoint dies there; to be given by its name."""
+    failpoint_file.write_text(request.param)
+    yield
+    failpoint_file.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ async def test_the_replies_are_cancelled_the_provider_is_left_and_the_stream_tol
 
     async def left() -> None:
         for model in models.values():
-            assert [call["outcome"] for call in double.calls(model)] == ["aborted"]
+            assert double.outcomes(model) == ["aborted"]
 
     await eventually(left, CANCELLED_SECONDS)
     message = stream.message
@@ -119,7 +119,7 @@ async def test_what_is_deleted_the_moment_it_was_sent_asks_nobody_for_long(
     await asyncio.gather(*(send_and_delete() for _ in range(20)))
 
     async def nobody_is_asked() -> None:
-        assert "running" not in [call["outcome"] for call in double.calls(model)]
+        assert "running" not in double.outcomes(model)
 
     await eventually(nobody_is_asked, CANCELLED_SECONDS)
     assert noted(webox, user) == ["cancelled"] * 20 * len(HANGING)

@@ -1,7 +1,6 @@
 """chat dies when a message is stored, before it could say so or have anybody asked."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,15 +12,8 @@ pytestmark = pytest.mark.fault("F06")
 KNOWN_SECONDS = 5
 
 
-@pytest.fixture
-def death_after_commit(failpoint_file: Path) -> Iterator[None]:
-    """The next process that stores a message dies before it goes on."""
-    failpoint_file.write_text("chat.after_commit")
-    yield
-    failpoint_file.unlink(missing_ok=True)
-
-
-@pytest.mark.usefixtures("death_after_commit")
+@pytest.mark.parametrize("death", ["chat.after_commit"], indirect=True)
+@pytest.mark.usefixtures("death")
 async def test_a_retry_finds_the_message_and_everybody_hears_of_it_once(
     user: User,
     double: DoubleProgram,

@@ -34,7 +34,7 @@ async def test_the_reply_still_arrives_once(
     assert list(sent["ai_responses"]) == ["Claude"]
 
     async def asked() -> None:
-        assert [call["outcome"] for call in double.calls(slow_model)] == ["running"]
+        assert double.outcomes(slow_model) == ["running"]
 
     await eventually(asked)
     webox.kill("chat-worker")
@@ -50,7 +50,7 @@ async def test_the_reply_still_arrives_once(
 
     now = await eventually(answered, RUN_AGAIN_SECONDS + ANSWER_SECONDS)
     # It was called twice, which is counted and told; Claude, whose answer was there, once.
-    outcomes = [call["outcome"] for call in double.calls(slow_model)]
+    outcomes = double.outcomes(slow_model)
     assert outcomes == ["aborted", "finished"]
     run_again_at = datetime.fromisoformat(double.calls(slow_model)[1]["at"])
     assert (run_again_at - killed_at).total_seconds() < RUN_AGAIN_SECONDS

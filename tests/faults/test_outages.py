@@ -130,5 +130,5 @@ async def test_open_streams_hold_no_database_connections(
             await viewer.get("/api/chat/conversations")
             assert time.monotonic() - began < MOST_PLAIN_SECONDS
         # All were open until now.
-        assert [call["outcome"] for call in double.calls(model)] == ["running"] * len(viewers)
+        assert double.outcomes(model) == ["running"] * len(viewers)
     await healthy()

@@ -2,8 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 from webox_stack import Stack, User, eventually
@@ -15,15 +14,8 @@ pytestmark = pytest.mark.fault("F07")
 CHAT_STREAM = stream_key("chat")
 
 
-@pytest.fixture
-def death_after_publishing(failpoint_file: Path) -> Iterator[None]:
-    """Chat's next relay to publish something dies before it notes that."""
-    failpoint_file.write_text("chat.after_publish")
-    yield
-    failpoint_file.unlink(missing_ok=True)
-
-
-@pytest.mark.usefixtures("death_after_publishing")
+@pytest.mark.parametrize("death", ["chat.after_publish"], indirect=True)
+@pytest.mark.usefixtures("death")
 async def test_what_it_published_is_there_twice_and_has_one_effect(
     webox: Stack,
     user: User,

@@ -36,7 +36,7 @@ async def test_providers_are_asked_once_and_one_answer_is_kept(
     )
 
     async def asked() -> None:
-        assert outcomes(double, slow_model) == ["running"]
+        assert double.outcomes(slow_model) == ["running"]
 
     async def answered() -> None:
         now = await user.get(f"/api/chat/messages/{sent['message_id']}")
@@ -47,12 +47,12 @@ async def test_providers_are_asked_once_and_one_answer_is_kept(
         for _ in range(TIMES):
             assert await tasks.send(FAN_OUT, sent["message_id"])
         await eventually(lambda: all_taken(webox))
-        assert outcomes(double, slow_model) == ["running"], "too late to show anything"
+        assert double.outcomes(slow_model) == ["running"], "too late to show anything"
         await eventually(answered)
         assert await tasks.send(FAN_OUT, sent["message_id"])
         await eventually(lambda: all_taken(webox))
     await healthy()
-    assert outcomes(double, slow_model) == ["finished"]
+    assert double.outcomes(slow_model) == ["finished"]
     shown = await user.get(f"/api/chat/conversations/{sent['conversation_id']}")
     assert [each["role"] for each in shown["messages"]] == ["user", "assistant"]
     with Servers.of(webox.home.folder).postgres.connect("webox_chat") as chat:
@@ -72,7 +72,3 @@ async def tasks_of(webox: Stack) -> AsyncIterator[TaskQueue]:
 async def all_taken(webox: Stack) -> None:
     with webox.redis(1) as broker:
         assert broker.llen(WAITING) == 0
-
-
-def outcomes(double: DoubleProgram, model: str) -> list[str]:
-    return [call["outcome"] for call in double.calls(model)]

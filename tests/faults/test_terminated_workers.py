@@ -99,14 +99,14 @@ async def test_what_they_had_begun_is_ended_once(
     for each in (*busy, own):
         await has_all_that_was_asked_for(webox, each)
     # None was handed back: there was time enough for each.
-    calls = Counter(call["outcome"] for call in double.calls(slow_model))
+    calls = Counter(double.outcomes(slow_model))
     assert calls == {"finished": sum(len(each.messages) for each in (*busy, own))}
     await healthy()
 
 
 async def calls_are_under_way(double: DoubleProgram, model: str) -> None:
     async def asked() -> None:
-        assert "running" in [call["outcome"] for call in double.calls(model)]
+        assert "running" in double.outcomes(model)
 
     await eventually(asked, START_SECONDS)
 

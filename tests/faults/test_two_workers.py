@@ -92,7 +92,7 @@ async def asked_by_the_second(
         )
 
         async def asked() -> None:
-            assert outcomes(double, model) == ["running"]
+            assert double.outcomes(model) == ["running"]
 
         await eventually(asked, START_SECONDS)
         yield sent
@@ -114,7 +114,7 @@ async def test_what_the_frozen_one_writes_late_changes_nothing(
 
     async def asked_again() -> None:
         # The first answer waits for a worker that does nothing.
-        assert outcomes(double, slow_model) == ["finished", other]
+        assert double.outcomes(slow_model) == ["finished", other]
 
     await eventually(asked_again, TAKEN_OVER_SECONDS + ANSWER_SECONDS)
     if other == "finished":
@@ -137,7 +137,7 @@ async def test_what_the_frozen_one_writes_late_changes_nothing(
     shown = await user.get(f"/api/chat/conversations/{sent['conversation_id']}")
     assert shown["message_count"] == 2
     assert [each["role"] for each in shown["messages"]] == ["user", "assistant"]
-    assert outcomes(double, slow_model) == ["finished", "finished"]
+    assert double.outcomes(slow_model) == ["finished", "finished"]
     await healthy()
 
 
@@ -154,7 +154,7 @@ async def test_the_other_takes_over_from_one_that_is_killed(
         second.send_signal(signal.SIGKILL)
         killed_at = datetime.now(UTC)
     await answered_at_second_attempt(user, sent, slow_model)
-    assert outcomes(double, slow_model) == ["aborted", "finished"]
+    assert double.outcomes(slow_model) == ["aborted", "finished"]
     taken_over_at = datetime.fromisoformat(double.calls(slow_model)[1]["at"])
     assert (taken_over_at - killed_at).total_seconds() < TAKEN_OVER_SECONDS
     assert rows(webox, LEDGER, sent) == [("done",)]
@@ -169,10 +169,6 @@ async def answered_at_second_attempt(user: User, sent: dict[str, Any], model: st
         assert {name: each["attempt"] for name, each in now["replies"].items()} == {"GPT-4": 2}
 
     await eventually(answered, TAKEN_OVER_SECONDS + ANSWER_SECONDS)
-
-
-def outcomes(double: DoubleProgram, model: str) -> list[str]:
-    return [call["outcome"] for call in double.calls(model)]
 
 
 def rows(webox: Stack, query: str, sent: dict[str, Any]) -> list[tuple[Any, ...]]:

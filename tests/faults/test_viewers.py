@@ -52,7 +52,7 @@ async def test_who_leaves_and_comes_back_reads_it_all_once(
     assert shown(events) == dict.fromkeys(BOTH, answer_text(model, "Bonjour"))
     assert len(named(events, "message")) == len(named(events, "done")) == 1
     # Going away stopped nothing, and coming back asked nobody again.
-    assert [call["outcome"] for call in double.calls(model)] == ["finished"] * 2
+    assert double.outcomes(model) == ["finished"] * 2
     await healthy()
 
 

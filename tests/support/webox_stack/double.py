@@ -26,6 +26,10 @@ class DoubleProgram:
         answer = self._http.get("/calls").raise_for_status().json()
         return [call for call in answer["calls"] if call["model"] == model]
 
+    def outcomes(self, model: str) -> list[str]:
+        """How each of these calls ended, or `running`."""
+        return [call["outcome"] for call in self.calls(model)]
+
 
 @contextlib.contextmanager
 def running_double_program(folder: Path) -> Iterator[DoubleProgram]:

@@ -29,12 +29,12 @@ def stopped(webox: Stack, *names: str) -> Iterator[None]:
 def full_disk(webox: Stack, name: str) -> Iterator[None]:
     """Within the block nothing that the program writes to a file has room."""
     group = webox.pids()[name]
-    _, hard = resource.prlimit(group, resource.RLIMIT_FSIZE)
-    _limit_files(group, (0, hard))
+    before = resource.prlimit(group, resource.RLIMIT_FSIZE)
+    _limit_files(group, (0, before[1]))
     try:
         yield
     finally:
-        _limit_files(group, (hard, hard))
+        _limit_files(group, before)
 
 
 def _limit_files(group: int, limits: tuple[int, int]) -> None:

@@ -276,17 +276,8 @@ class TestWriting:
         assert "/indexes/webox-1/documents" in server.paths("POST")
         assert any(path.startswith("/tasks/") for path in server.paths("GET"))
 
-    async def test_a_task_that_fails_is_an_outage(
-        self, server: Recorder, index: MeilisearchIndex
-    ) -> None:
-        await index.upsert([MESSAGE])
-        server.task_error = {"type": "internal", "code": "no_space_left_on_device"}
-
-        with pytest.raises(IndexUnavailableError):
-            await index.commit()
-
     @pytest.mark.fault("F15")
-    async def test_what_failed_is_done_again_by_who_did_it(
+    async def test_a_task_that_fails_is_an_outage_and_done_again_by_who_did_it(
         self, server: Recorder, index: MeilisearchIndex
     ) -> None:
         await index.upsert([MESSAGE])
