@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import uvloop
+from celery import Celery
+from kombu.message import Message
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from webox_probe.events import (
@@ -29,6 +32,42 @@ from webox_kit.signals import Signals, send_signal
 from webox_kit.streams import connect, connect_blocking
 from webox_kit.tasks import TaskQueue, create_celery
 from webox_kit.testing import eventually
+
+
+class OneAtATime:
+    """Takes tasks as a worker does that does one at a time, and acknowledges what it has done."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._connection: Any = None
+        self.taken: list[Message] = []
+
+    def take(self) -> None:
+        """The next one, if it comes soon; on a new connection if the last one broke."""
+        try:
+            if self._connection is None:
+                self._connect()
+            self._connection.drain_events(timeout=0.2)
+        except TimeoutError:
+            pass
+        except self._connection.connection_errors:
+            self.close()
+
+    def acknowledge(self) -> None:
+        done = self.taken.pop()
+        done.ack_log_error(logging.getLogger(__name__), self._connection.connection_errors)
+
+    def close(self) -> None:
+        self._connection.release()
+        self._connection = None
+
+    def _connect(self) -> None:
+        self._connection = self._app.connection_for_read()
+        self._connection.Consumer(
+            self._app.amqp.queues.values(),
+            on_message=self.taken.append,
+            prefetch_count=self._app.conf.worker_prefetch_multiplier,
+        ).consume()
 
 
 class TestConsumer:
@@ -197,6 +236,27 @@ class TestTasks:
         }
         assert pushed.headers["id"] == pushed.properties["correlation_id"] != sent.headers["id"]
         assert pushed.delivery_tag != sent.delivery_tag
+
+    async def test_one_that_could_not_be_acknowledged_holds_no_other_up(
+        self, broker_url: str, redis_proxy: Proxy
+    ) -> None:
+        queue = TaskQueue(create_celery("probe", broker_url))
+        for number in (1, 2):
+            await queue.send("probe.task", number)
+        await queue.close()
+        app = create_celery("probe", redis_proxy.instead_of(broker_url))
+        worker = OneAtATime(app)
+        await asyncio.to_thread(worker.take)
+        redis_proxy.refuse()
+        await asyncio.to_thread(worker.acknowledge)
+        await redis_proxy.pass_on()
+
+        async def another_is_taken() -> bool:
+            await asyncio.to_thread(worker.take)
+            return bool(worker.taken)
+
+        await eventually(another_is_taken)
+        await asyncio.to_thread(worker.close)
 
     async def test_a_missing_redis_takes_no_task_and_no_time(self, short_folder: Path) -> None:
         queue = TaskQueue(create_celery("probe", f"redis+socket://{short_folder}/nowhere.sock"))

@@ -1,7 +1,11 @@
-"""kombu's Redis transport, without a new client for every command.
+"""kombu's Redis transport, but for two things.
 
 A client of redis-py is cheap to use and dear to make, and kombu makes three for each task that it
 receives: half of what a task costs a worker. They differ in nothing, and share a pool.
+
+And a message stays in hand, for kombu, when Redis dies while it is acknowledged. A worker that may
+have one in hand takes no other then, notices nothing as it asks for nothing, and stands still for
+ever.
 """
 
 from typing import Any
@@ -10,7 +14,24 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 
 
+class QoS(kombu_redis.QoS):
+    """A message is out of hand whether Redis hears of it or not: else Redis gives it out again."""
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        finally:
+            self._quick_ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+        finally:
+            self._quick_ack(delivery_tag)
+
+
 class Channel(kombu_redis.Channel):
+    QoS = QoS
     _commands: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
