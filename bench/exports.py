@@ -46,9 +46,10 @@ async def through_webox(url: str, servers: Servers) -> None:
         [small] = _inserted(servers, other, 1, 10)
         for kind in ("txt", "md", "json", "html", "docx"):
             job = await _done(one, await _ordered(one, large, kind))
-            print(f"{kind} of {LARGE} messages, chat's part included: {LARGE / _took(job):.0f}/s")
-        await _beside_a_large_one(one, large, other, small)
-        await _fairness(one, _inserted(servers, one, JOBS, 10), other, small)
+            rate = LARGE / _took(servers, job)
+            print(f"{kind} of {LARGE} messages, chat's part included: {rate:.0f}/s")
+        await _beside_a_large_one(servers, one, large, other, small)
+        await _fairness(servers, one, other, small)
 
 
 async def _ten_messages(user: User, conversation: int) -> None:
@@ -63,18 +64,21 @@ async def _ten_messages(user: User, conversation: int) -> None:
           f"(under {MOST_ANSWER_MS})")  # fmt: skip
 
 
-async def _beside_a_large_one(one: User, large: int, other: User, small: int) -> None:
+async def _beside_a_large_one(
+    servers: Servers, one: User, large: int, other: User, small: int
+) -> None:
     job = await _ordered(one, large, "html")
     await _until(one, job, "running")
     began = time.perf_counter()
     await _done(other, await _ordered(other, small, "pdf"))
     waited = time.perf_counter() - began
-    whole = _took(await _done(one, job))
+    whole = _took(servers, await _done(one, job))
     print(f"10 messages as pdf, ordered while the only worker made html of {LARGE} "
           f"({whole:.1f} s): done after {waited:.1f} s")  # fmt: skip
 
 
-async def _fairness(one: User, conversations: list[int], other: User, small: int) -> None:
+async def _fairness(servers: Servers, one: User, other: User, small: int) -> None:
+    conversations = _inserted(servers, one, JOBS, 10)
     limited = asyncio.Semaphore(10)
 
     async def order(conversation: int) -> Any:
@@ -87,8 +91,8 @@ async def _fairness(one: User, conversations: list[int], other: User, small: int
     waited = time.perf_counter() - began
     theirs = [await one.get(f"/api/exports/{job['id']}") for job in jobs]
     left = sum(job["status"] == "queued" for job in theirs)
-    typical = statistics.median(_took(job) for job in theirs if job["status"] == "done")
-    delayed = max(waited - _took(mine), 0) / typical
+    typical = statistics.median(_took(servers, job) for job in theirs if job["status"] == "done")
+    delayed = max(waited - _took(servers, mine), 0) / typical
     print(f"{JOBS} jobs of one user's, {left} of them queued when another's single one was done, "
           f"{waited * 1000:.0f} ms after its order; one takes {typical * 1000:.0f} ms: delayed by "
           f"{delayed:.1f} jobs (at most 2)")  # fmt: skip
@@ -111,17 +115,14 @@ async def _until(user: User, job: Any, status: str) -> Any:
     return job
 
 
-def _took(job: Any) -> float:
+def _took(servers: Servers, job: Any) -> float:
     """Seconds of work; the API's moments are whole ones, so those of SQL are asked for."""
-    with _servers[0].postgres.connect("webox_exporter") as connection:
+    with servers.postgres.connect("webox_exporter") as connection:
         row = connection.execute(
             "SELECT extract(epoch FROM finished_at - started_at) FROM export WHERE id = %s",
             [job["id"]],
         ).fetchone()
     return float(row[0])
-
-
-_servers: list[Servers] = []
 
 
 def _inserted(servers: Servers, user: User, rows: int, count: int) -> list[int]:
@@ -135,8 +136,7 @@ def main() -> None:
         command = [sys.executable, "-m", "bench.rendering", name, str(count)]
         subprocess.run(command, check=True)
     with running_webox() as (stack, _):
-        _servers.append(Servers.of(stack.home.folder))
-        asyncio.run(through_webox(stack.url, _servers[0]))
+        asyncio.run(through_webox(stack.url, Servers.of(stack.home.folder)))
 
 
 if __name__ == "__main__":

@@ -76,9 +76,9 @@ class ChatReader:
             NothingToExportError: no conversation matches.
             TooManyMatchesError: a search finds more than can be named in one export.
         """
-        if selection.filter is not None and selection.filter.q is not None:
+        if searched := selection.searched:
             found = 0
-            async for _ in self._search.matching(user_id, selection.filter):
+            async for _ in self._search.matching(user_id, searched):
                 found += 1
                 if found > MOST_IDS:
                     raise TooManyMatchesError
@@ -90,8 +90,8 @@ class ChatReader:
     async def selected(self, user_id: int, selection: Selection) -> AsyncIterator[Conversation]:
         """All that the selection takes in."""
         ids = selection.conversation_ids
-        if selection.filter is not None and selection.filter.q is not None:
-            ids = [each async for each in self._search.matching(user_id, selection.filter)]
+        if searched := selection.searched:
+            ids = [each async for each in self._search.matching(user_id, searched)]
         if ids is not None:
             for conversation in await self.by_ids(user_id, ids):
                 yield conversation

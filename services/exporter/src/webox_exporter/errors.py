@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from webox_exporter.documents.formats import FORMATS
+from webox_exporter.schemas import MOST_IDS
 from webox_kit.errors import BadRequestError, GoneError, NotFoundError, WeboxError
 
 
@@ -31,8 +32,10 @@ class NothingToExportError(NotFoundError):
 class TooManyMatchesError(BadRequestError):
     def __init__(self) -> None:
         super().__init__(
-            "The search finds more than 1,000 conversations; narrow it.",
-            errors=[{"pointer": "#/filter/q", "detail": "must find at most 1,000 conversations"}],
+            f"The search finds more than {MOST_IDS:,} conversations; narrow it.",
+            errors=[
+                {"pointer": "#/filter/q", "detail": f"must find at most {MOST_IDS:,} conversations"}
+            ],
         )
 
 

@@ -72,6 +72,11 @@ class Selection(BaseModel):
         return self
 
     @property
+    def searched(self) -> ExportFilter | None:
+        """The filter, if it has something to search for."""
+        return self.filter if self.filter is not None and self.filter.q is not None else None
+
+    @property
     def single_id(self) -> int | None:
         """The conversation's id if there is just one, which makes a document and no ZIP."""
         ids = self.conversation_ids or []

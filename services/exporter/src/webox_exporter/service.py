@@ -162,17 +162,18 @@ class ExportService:
         Raises:
             NoExportError, NoFileError, ExpiredError: there is no file, and why.
         """
-        export = await self.get(user_id, export_id)
-        if export.status == "expired" or await self._is_past(export):
+        async with self._database.transaction() as session:
+            exports = ExportRepository(session)
+            export = await exports.get(user_id, export_id)
+            if export is None:
+                raise NoExportError(export_id)
+            # By the clock that set its end.
+            is_past = await exports.is_past(export_id)
+        if export.status == "expired" or is_past:
             raise ExpiredError
         if export.status != "done":
             raise NoFileError(export.status)
         return export
-
-    async def _is_past(self, export: Export) -> bool:
-        """By the clock that set its end."""
-        async with self._database.transaction() as session:
-            return await ExportRepository(session).is_past(export.id)
 
     async def _known(self, order: Order) -> Export | None:
         fingerprint = order.fingerprint()

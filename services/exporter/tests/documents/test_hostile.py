@@ -164,9 +164,13 @@ class TestNothingIsFetched:
         assert canary[1] == []
 
 
+LINKS = "[a](https://example.org/harmless) [b](file:///canary) ![c](file:///canary)"
+
+
 def test_a_docx_holds_nothing_that_is_obeyed() -> None:
-    with zipfile.ZipFile(io.BytesIO(rendered("docx", PAYLOADS["word"]))) as package:
+    with zipfile.ZipFile(io.BytesIO(rendered("docx", PAYLOADS["word"], LINKS))) as package:
         body = package.read("word/document.xml").decode()
         relations = package.read("word/_rels/document.xml.rels").decode()
     assert "<w:instrText" not in body
+    assert "https://example.org/harmless" in relations
     assert "canary" not in relations

@@ -22,7 +22,6 @@ _ENTRIES = "internal messages"
 
 class InternalService:
     def __init__(self, database: Database, conversations: ConversationService) -> None:
-        self._database = database
         self._found = InternalRepository(database)
         self._conversations = conversations
 

@@ -1,4 +1,7 @@
-"""The formats there are. Adding one is a line here and a module with a `render`."""
+"""The formats there are.
+
+Adding one is a line here and a module with a `render`; the API's texts name them, too.
+"""
 
 from dataclasses import dataclass
 from importlib import import_module

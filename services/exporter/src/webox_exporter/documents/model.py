@@ -70,11 +70,6 @@ class Message:
         return self.finished_at or self.created_at
 
     @property
-    def error_code(self) -> str | None:
-        """What programs go by, of a reply that failed."""
-        return (self.error or {}).get("code")
-
-    @property
     def counts(self) -> bool:
         """Whether a conversation's `message_count` counts it: questions, and readable answers."""
         if self.role != "assistant":

@@ -2,11 +2,23 @@
 
 import re
 from functools import cache
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+SWITCHES: dict[str, dict[str, Any]] = {
+    "strong_open": {"bold": True},
+    "strong_close": {"bold": False},
+    "em_open": {"italic": True},
+    "em_close": {"italic": False},
+    "s_open": {"struck": True},
+    "s_close": {"struck": False},
+}
+"""What the marks within a paragraph change of how the text looks from there on."""
 
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
 _EXTENSIONS = ["table", "strikethrough"]
@@ -18,7 +30,7 @@ _MATH = re.compile(
     re.DOTALL,
 )
 _TASK = re.compile(r"\[([ xX])\] ")
-_BOXES = {" ": "\N{BALLOT BOX} ", "x": "\N{BALLOT BOX WITH CHECK} "}
+BOXES = {" ": "\N{BALLOT BOX} ", "x": "\N{BALLOT BOX WITH CHECK} "}
 
 
 def is_safe_link(target: str) -> bool:
@@ -73,7 +85,7 @@ def _tasks(state: StateCore) -> None:
             continue
         first = inline.children[0]
         if task := _TASK.match(first.content if first.type == "text" else ""):
-            first.content = _BOXES[task[1].lower()] + first.content[task.end() :]
+            first.content = BOXES[task[1].lower()] + first.content[task.end() :]
 
 
 def parse(text: str) -> list[Token] | None:
@@ -86,6 +98,17 @@ def parse(text: str) -> list[Token] | None:
         return None
     tokens = _strict_parser().parse(text)
     return None if _nests_too_deep(tokens) else tokens
+
+
+def inline_tokens(node: SyntaxTreeNode) -> list[Token]:
+    """What the text of a paragraph, heading or cell is made of."""
+    inlines = (child.token for child in node.children)
+    return [token for inline in inlines if inline for token in inline.children or ()]
+
+
+def image_text(token: Token) -> str:
+    """What stands in an image's place: nothing is ever fetched or read."""
+    return f"[{token.content or token.attrs.get('src', '')}]"
 
 
 def is_harmless(text: str) -> bool:

@@ -17,7 +17,7 @@ from webox_exporter.documents.turns import Turn, turns
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Gap, Inset, Stack
 from webox_exporter.documents.typeset.blocks import blocks
-from webox_exporter.documents.typeset.columns import GAP, Column, Columns
+from webox_exporter.documents.typeset.columns import Column, Columns, width_of_each
 from webox_exporter.documents.typeset.front import Entry, Tally, contents, title_page
 from webox_exporter.documents.typeset.label import Bookmark, MessageLabel
 from webox_exporter.documents.typeset.metadata import About
@@ -144,9 +144,14 @@ def _comparison(answers: list[Message], words: Words) -> Columns | None:
     *_, second, longest = sorted(len(answer.content) for answer in answers)
     if longest > max(_LONG, _LOPSIDED * second):
         return None
-    width = (TEXT_WIDTH - GAP * (len(answers) - 1)) / len(answers)
-    columns = Columns([_column(answer, words, width) for answer in answers])
-    return columns if columns.fits(TEXT_WIDTH) else None
+    width = width_of_each(TEXT_WIDTH, len(answers))
+    columns: list[Column] = []
+    for answer in answers:
+        column = _column(answer, words, width)
+        if not column.fits(width):
+            return None
+        columns.append(column)
+    return Columns(columns)
 
 
 def _column(message: Message, words: Words, width: float) -> Column:

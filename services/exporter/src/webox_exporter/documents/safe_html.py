@@ -19,7 +19,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 
 from webox_exporter.documents.highlighting import lexer_for
-from webox_exporter.documents.parsing import is_safe_link, parse
+from webox_exporter.documents.parsing import image_text, is_safe_link, parse
 from webox_exporter.documents.sanitize import plain_text
 
 CODE_CLASS = "code"
@@ -57,7 +57,7 @@ class _Renderer(RendererHTML):
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Environment
     ) -> str:
         source = str(tokens[idx].attrs.get("src", ""))
-        described = escape(f"[{tokens[idx].content or source}]")
+        described = escape(image_text(tokens[idx]))
         return f"{_anchor(source)}{described}</a>" if is_safe_link(source) else described
 
     def link_open(

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from webox_exporter.documents.parsing import parse
+from webox_exporter.documents.parsing import BOXES, inline_tokens, parse
 from webox_exporter.documents.sanitize import normal_lines
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Gap, Inset, Rule
@@ -20,7 +19,7 @@ _QUOTE_INDENT = 12.0
 _BULLET_INDENT = 15.0
 _DIGIT = 5.8
 _BULLETS = "•\N{EN DASH}"
-_TASKS = ("\N{BALLOT BOX} ", "\N{BALLOT BOX WITH CHECK} ")
+_TASKS = tuple(BOXES.values())
 
 
 def blocks(text: str, styles: Styles, width: float) -> Iterator[Block]:
@@ -74,7 +73,7 @@ class _Setter:
     def _heading(self, node: SyntaxTreeNode) -> Iterator[Block]:
         style = self._styles.heading(int(node.tag[1]))
         yield Gap(style.leading / 3)
-        for group in pieces(spans_of(_children_of(node), Span("", bold=True))):
+        for group in pieces(spans_of(inline_tokens(node), Span("", bold=True))):
             yield Paragraph(group, style, keeps_with_next=True)
 
     def _list(self, node: SyntaxTreeNode) -> Iterator[Block]:
@@ -120,7 +119,7 @@ def _is_mirrored(node: SyntaxTreeNode) -> bool:
 
 def _row(row: SyntaxTreeNode) -> Row:
     bold = Span("", bold=row.children[0].type == "th")
-    return [Cell(spans_of(_children_of(cell), bold), _alignment(cell)) for cell in row.children]
+    return [Cell(spans_of(inline_tokens(cell), bold), _alignment(cell)) for cell in row.children]
 
 
 def _alignment(cell: SyntaxTreeNode) -> str:
@@ -128,10 +127,4 @@ def _alignment(cell: SyntaxTreeNode) -> str:
 
 
 def _inline(node: SyntaxTreeNode) -> list[Span]:
-    return spans_of(_children_of(node))
-
-
-def _children_of(node: SyntaxTreeNode) -> list[Token]:
-    """The inline tokens of a block: the text of a paragraph, heading or cell."""
-    inlines = (child.token for child in node.children)
-    return [token for inline in inlines if inline for token in inline.children or ()]
+    return spans_of(inline_tokens(node))

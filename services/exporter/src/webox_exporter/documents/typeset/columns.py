@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from webox_exporter.documents.typeset.block import Block, Placed, Stack
 from webox_exporter.documents.typeset.pen import Pen
 
-GAP = 14.0
+_GAP = 14.0
 _LEAST_ROOM = 90.0
 
 
@@ -38,12 +38,8 @@ class Columns(Block):
     def __init__(self, columns: Sequence[Block | None]) -> None:
         self._columns = columns
 
-    def fits(self, width: float) -> bool:
-        each = self._width(width)
-        return all(column is None or column.fits(each) for column in self._columns)
-
     def place(self, width: float, room: float) -> Placed:
-        each = self._width(width)
+        each = width_of_each(width, len(self._columns))
         placed = [column and column.place(each, room) for column in self._columns]
         if any(found and found.block is None and found.rest for found in placed):
             return Placed(None, 0, self)
@@ -53,11 +49,13 @@ class Columns(Block):
         return Placed(Columns([found and found.block for found in placed]), height, rest)
 
     def draw(self, pen: Pen, x: float, top: float, width: float) -> None:
-        each = self._width(width)
+        each = width_of_each(width, len(self._columns))
         for column in self._columns:
             if column is not None:
                 column.draw(pen, x, top, each)
-            x += each + GAP
+            x += each + _GAP
 
-    def _width(self, width: float) -> float:
-        return (width - GAP * (len(self._columns) - 1)) / len(self._columns)
+
+def width_of_each(width: float, columns: int) -> float:
+    """Of so many columns that stand side by side."""
+    return (width - _GAP * (columns - 1)) / columns

@@ -50,12 +50,8 @@ class Face:
     @cached_property
     def characters(self) -> frozenset[str]:
         """Every character that this face may print."""
-        return frozenset(map(chr, self.codes)) - NEVER_OBEYED
-
-    @cached_property
-    def codes(self) -> set[int]:
-        """The code points of its characters, without control characters."""
-        return set(self.shaper.face.unicodes).difference(range(0x20), range(0x7F, 0xA0))
+        controls = {*range(0x20), *range(0x7F, 0xA0)}
+        return frozenset(map(chr, set(self.shaper.face.unicodes) - controls)) - NEVER_OBEYED
 
     @cached_property
     def shaper(self) -> uharfbuzz.Font:

@@ -7,7 +7,7 @@ from typing import Any
 
 from markdown_it.token import Token
 
-from webox_exporter.documents.parsing import is_safe_link
+from webox_exporter.documents.parsing import SWITCHES, image_text, is_safe_link
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.chains import mono, sans
 from webox_exporter.documents.typeset.styles import TextStyle
@@ -55,15 +55,7 @@ def _look(
     )
 
 
-_SWITCHES: dict[str, dict[str, Any]] = {
-    "strong_open": {"bold": True},
-    "strong_close": {"bold": False},
-    "em_open": {"italic": True},
-    "em_close": {"italic": False},
-    "s_open": {"struck": True},
-    "s_close": {"struck": False},
-    "link_close": {"link": None},
-}
+_SWITCHES: dict[str, dict[str, Any]] = {**SWITCHES, "link_close": {"link": None}}
 
 
 def spans_of(tokens: Iterable[Token], look: Span | None = None) -> list[Span]:
@@ -95,19 +87,19 @@ def _image(token: Token, look: Span) -> Span:
     """An image as a link with its description. Nothing is ever fetched or read."""
     source = str(token.attrs.get("src", ""))
     link = source if is_safe_link(source) else None
-    return look.saying(f"[{token.content or source}]", link=link)
+    return look.saying(image_text(token), link=link)
 
 
-def pieces(spans: Iterable[Span], limit: int = LONGEST_PARAGRAPH) -> Iterator[list[Span]]:
-    """The same spans in groups of at most `limit` characters, cut at spaces if there are."""
+def pieces(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """The same spans in groups that a paragraph holds, cut at spaces if there are."""
     group: list[Span] = []
-    room = limit
+    room = LONGEST_PARAGRAPH
     for span in spans:
         text = span.text
         while len(text) > room:
             cut = _cut(text, room)
             yield [*group, span.saying(text[:cut])]
-            group, room, text = [], limit, text[cut:]
+            group, room, text = [], LONGEST_PARAGRAPH, text[cut:]
         group.append(span if text is span.text else span.saying(text))
         room -= len(text)
     if group:

@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from webox_exporter.documents.typeset.direction import in_visual_order
-from webox_exporter.documents.typeset.wording import Word, cut, may_not_begin_a_line, without_space
+from webox_exporter.documents.typeset.wording import (
+    ENDING,
+    Word,
+    cut,
+    may_not_begin_a_line,
+    without_space,
+)
 
 Line = list[Word]
 _ROUNDING = 0.01
-_SPACES = " \u3000\N{ZERO WIDTH SPACE}"
 
 
 def fill(words: list[Word], width: float) -> Iterator[Line]:
@@ -49,7 +54,7 @@ def _divided(word: Word, room: float, *, must: bool) -> tuple[Word | None, Word 
 
 def _breaks_between(before: Word, after: Word) -> bool:
     """Before an ideograph there is a place too: it ends a line without a space after it."""
-    if before.is_space or after.missing or after.text[-1] in _SPACES:
+    if before.is_space or after.missing or after.text[-1] in ENDING:
         return False
     return not may_not_begin_a_line(after.text[0])
 

@@ -1,6 +1,7 @@
 """Tables: column widths by their content, rows that break over pages under a repeated head."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from webox_exporter.documents.typeset import palette
 from webox_exporter.documents.typeset.block import Block, Gap, Placed
@@ -65,7 +66,7 @@ class Table(Block):
     def fits(self, width: float) -> bool:
         """In a column it may get narrower, but not by much."""
         room = len(self._head) * _LEAST_COLUMN <= width
-        return room and sum(self._wishes()) <= width * _MOST_SQUEEZED
+        return room and sum(self._wishes) <= width * _MOST_SQUEEZED
 
     def place(self, width: float, room: float) -> Placed:
         if not self._widths:
@@ -105,11 +106,12 @@ class Table(Block):
         return part
 
     def _measure(self, width: float) -> None:
-        self._widths = _column_widths(self._wishes(), width)
+        self._widths = _column_widths(self._wishes, width)
         self._head_lines = self._set(self._head)
         self._waiting = [self._set(row) for row in self._rows]
         self._mirrored = [is_mirrored(cell) for cell in self._head]
 
+    @cached_property
     def _wishes(self) -> list[float]:
         rows = [self._head, *self._rows[:_WISHES_OF]]
         return [

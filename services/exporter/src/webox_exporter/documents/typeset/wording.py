@@ -30,7 +30,7 @@ _LONGEST_PIECE = 40
 _LETTERS = rf"[^ \t\u200b]{{0,{_LONGEST_PIECE - 1}}}\u200b|[^ \t\u200b]{{1,{_LONGEST_PIECE}}}"
 _WORDS = re.compile(rf"[ \t]{{1,{_LONGEST_PIECE}}}|{_LETTERS}")
 _WORDS_WITH_SPACE = re.compile(rf"[ \t]{{1,{_LONGEST_PIECE}}}|(?:{_LETTERS}) {{0,3}}")
-_ENDING = " \u3000\N{ZERO WIDTH SPACE}"
+ENDING = " \u3000\N{ZERO WIDTH SPACE}"
 _KNOWN_AT_MOST = 12_000
 _ANY = re.compile(r".{1,100}", re.DOTALL)
 _IDEOGRAPHS = re.compile(rf"\s+|[{OPENING}]*[^\s][{CLOSING}{SMALL_KANA}]*")
@@ -192,7 +192,7 @@ def _pattern(face: Face, level: int) -> re.Pattern[str]:
 def _word(text: str, face: Face, look: Look, level: int, *, ends: bool) -> Word:
     text = text.replace("\t", " ")
     space = text.isspace()
-    ends = ends or text[-1] in _ENDING
+    ends = ends or text[-1] in ENDING
     shaped = _shaped(text, face, level) if _depends(text, face, level) else None
     width = shaped.width * look.size * 0.001 if shaped else face.width(text, look.size)
     spaces = len(text) - len(text.rstrip(" "))

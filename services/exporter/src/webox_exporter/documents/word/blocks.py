@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
@@ -11,7 +10,7 @@ from pygments.styles import get_style_by_name
 from pygments.token import _TokenType
 
 from webox_exporter.documents.highlighting import lexer_for
-from webox_exporter.documents.parsing import parse
+from webox_exporter.documents.parsing import SWITCHES, image_text, inline_tokens, parse
 from webox_exporter.documents.word.links import Links
 from webox_exporter.documents.word.markup import (
     PLAIN,
@@ -34,14 +33,6 @@ _MOST_COLUMNS = 63
 """Word opens no wider table."""
 _DEEPEST_INDENT = 14 * STEP
 _ALIGNMENTS = {f"text-align:{side}": side for side in ("left", "center", "right")}
-_SWITCHES: dict[str, dict[str, Any]] = {
-    "strong_open": {"bold": True},
-    "strong_close": {"bold": False},
-    "em_open": {"italic": True},
-    "em_close": {"italic": False},
-    "s_open": {"struck": True},
-    "s_close": {"struck": False},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +86,7 @@ class BlockWriter:
                 yield paragraph(run(node.content), inside.style, Place(inside.indent))
 
     def _paragraph(self, node: SyntaxTreeNode, style: str, place: Place) -> str:
-        tokens = _inline(node)
+        tokens = inline_tokens(node)
         runs = self._runs(tokens)
         return paragraph(runs, style, place, right_to_left=_right_to_left(tokens))
 
@@ -126,7 +117,7 @@ class BlockWriter:
         return table(rows, columns, inside.indent)
 
     def _cell(self, cell: SyntaxTreeNode) -> str:
-        tokens = _inline(cell)
+        tokens = inline_tokens(cell)
         runs = self._runs(tokens, Look(bold=cell.type == "th"))
         alignment = _ALIGNMENTS.get(str(cell.attrs.get("style", "")), "")
         return paragraph(runs, "Cell", right_to_left=_right_to_left(tokens), alignment=alignment)
@@ -137,8 +128,8 @@ class BlockWriter:
         linked: list[str] = []
         relation = None
         for token in tokens:
-            if token.type in _SWITCHES:
-                look = replace(look, **_SWITCHES[token.type])
+            if token.type in SWITCHES:
+                look = replace(look, **SWITCHES[token.type])
             elif token.type == "link_open":
                 relation = self._links.relation(str(token.attrs.get("href", "")))
             elif token.type == "link_close":
@@ -163,22 +154,16 @@ class BlockWriter:
         return link(relation, run(_content(token), replace(look, style="Hyperlink")))
 
 
-def _inline(node: SyntaxTreeNode) -> list[Token]:
-    """The inline tokens of a block: the text of a paragraph, heading or cell."""
-    inlines = (child.token for child in node.children)
-    return [token for inline in inlines if inline for token in inline.children or ()]
-
-
 def _content(token: Token) -> str:
     if token.type in {"softbreak", "hardbreak"}:
         return "\n"
-    if token.type == "image":  # nothing is ever fetched or read
-        return f"[{token.content or token.attrs.get('src', '')}]"
+    if token.type == "image":
+        return image_text(token)
     return token.content
 
 
 def _plain_row(line: SyntaxTreeNode) -> str:
-    return " | ".join("".join(map(_content, _inline(cell))) for cell in line.children)
+    return " | ".join("".join(map(_content, inline_tokens(cell))) for cell in line.children)
 
 
 def _right_to_left(tokens: list[Token]) -> bool:

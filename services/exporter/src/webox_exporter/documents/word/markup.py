@@ -19,15 +19,6 @@ _NO_CHARACTERS = re.compile("[\ufffe\uffff\U0001fffe\U0001ffff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _BREAKS = re.compile("([\n\t])")
 _MARKS = {"\n": "<w:br/>", "\t": "<w:tab/>"}
-_TABLE_LOOK = (
-    "<w:tblBorders>"
-    + "".join(
-        f'<w:{edge} w:val="single" w:sz="4" w:space="0" w:color="D0D5DD"/>'
-        for edge in ("top", "left", "bottom", "right", "insideH", "insideV")
-    )
-    + '</w:tblBorders><w:tblCellMar><w:top w:w="40" w:type="dxa"/>'
-    '<w:bottom w:w="40" w:type="dxa"/></w:tblCellMar>'
-)
 _STRONG = {"L": False, "R": True, "AL": True}
 _LOOKED_AT = 500
 """Characters in which one looks for a direction; what has none by then is left to right."""
