@@ -21,6 +21,8 @@ from webox_kit.identity import AssertionSigner, AssertionVerifier
 from webox_kit.settings import read_secret
 from webox_kit.testing import Keys
 
+pytestmark = pytest.mark.usefixtures("logs_as_they_are")
+
 Run = Callable[..., Result]
 
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import click
 import uvloop
 
+from webox_kit import logs
 from webox_kit.errors import ConfigurationError, WeboxError
 from webox_kit.letter_commands import dead_letters_of
-from webox_kit.logs import configure_logging
 from webox_kit.references import referenced
 from webox_kit.restore_commands import after_restore_of, caught_up_of
 from webox_kit.verify_command import verify_of
@@ -144,7 +144,7 @@ def _sentences() -> Iterator[None]:
 
 def _load_settings(commands: ServiceCommands) -> Any:
     settings = referenced(commands.settings).load()
-    configure_logging(commands.name, settings.log_level)
+    logs.configure_logging(commands.name, settings.log_level)
     return settings
 
 

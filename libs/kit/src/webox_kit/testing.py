@@ -112,13 +112,21 @@ RunCommand = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
-def run_cli(monkeypatch: pytest.MonkeyPatch) -> RunCli:
+def logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs in this process leaves logging alone.
+
+    Else it would log to where its output goes, after that is closed, and so would all that comes
+    after it.
+    """
+    monkeypatch.setattr("webox_kit.logs.configure_logging", lambda *_: None)
+
+
+@pytest.fixture
+def run_cli(logs_as_they_are: None) -> RunCli:  # noqa: ARG001 - for what it does
     """Run a service's command in this process, given `main`, its settings and arguments.
 
     It runs in a thread with an event loop of its own; starting a process would take seconds.
     """
-    # It would log to where the command's output goes, after that is closed.
-    monkeypatch.setattr("webox_kit.cli.configure_logging", lambda *_: None)
 
     async def run(
         main: click.Command, settings: ServiceSettings, *arguments: str, **variables: str

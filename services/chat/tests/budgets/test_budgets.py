@@ -223,6 +223,7 @@ class TestPace:
         assert (await send(new_user(service), **free)).status_code in {200, 202}
 
 
+@pytest.mark.usefixtures("logs_as_they_are")
 class TestOperators:
     @pytest.fixture
     def webox_chat(self, settings, environment_of):

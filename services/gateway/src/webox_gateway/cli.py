@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from webox_gateway.settings import GatewaySettings
+from webox_kit import logs
 from webox_kit.cli import ServiceCommands, service_cli
 from webox_kit.database import Database
 from webox_kit.errors import ConfigurationError, WeboxError
-from webox_kit.logs import configure_logging
 
 T = TypeVar("T")
 
@@ -118,5 +118,5 @@ def _settings() -> Any:
         settings = GatewaySettings.load()
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
-    configure_logging("gateway", settings.log_level)
+    logs.configure_logging("gateway", settings.log_level)
     return settings
