@@ -14,11 +14,13 @@ from psycopg.types.json import set_json_loads
 from webox_kit.statements import Connection
 
 _TIMEOUT_SECONDS = 5.0
-# Hot statements find their rows by key. Planned once for all values, and never as scans, which a
-# table looks small enough for until PostgreSQL has first counted its rows.
+# Hot statements find their rows by key, and in its order. Planned once for all values, and never as
+# scans, which a table looks small enough for until PostgreSQL has first counted its rows; a bitmap
+# would have every page of a conversation sort all that follows it.
 _OPTIONS = (
     "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
-    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c enable_seqscan=off -c enable_bitmapscan=off"
+    " -c enable_hashjoin=off -c enable_mergejoin=off"
 )
 _TRUSTED_SECONDS = 1.0
 """A connection used so recently is taken to live."""

@@ -25,7 +25,15 @@ class InternalClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, path: str, **query: str | int) -> Any:
-        """The JSON that `GET path` answers.
+        """The JSON that `GET path` answers; errors as of `read`."""
+        body = await self.read(path, **query)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise self.nonsense() from None
+
+    async def read(self, path: str, **query: str | int) -> bytes:
+        """What `GET path` answers.
 
         Raises:
             NotFoundError: it answered 404.
@@ -38,10 +46,11 @@ class InternalClient:
             raise NotFoundError(f"The {self._audience} service does not have {path}.")
         if status != _OK:
             raise UnavailableError(f"The {self._audience} service answered {status} to {path}.")
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise UnavailableError(f"The {self._audience} service answered no JSON.") from None
+        return body
+
+    def nonsense(self) -> UnavailableError:
+        """For an answer that is not what was asked for."""
+        return UnavailableError(f"The {self._audience} service's answer could not be understood.")
 
     async def _ask(self, path: str, query: dict[str, str | int]) -> tuple[int, bytes]:
         headers = self._signer.headers(self._audience)

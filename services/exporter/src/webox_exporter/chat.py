@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from webox_exporter.documents.model import Conversation, Message
 from webox_exporter.errors import NothingToExportError, TooManyMatchesError
@@ -43,14 +43,14 @@ class _Header(BaseModel):
         )
 
 
-_MESSAGES = TypeAdapter(list[Message])
-"""Read in one go: an object of its own for what chat sends would take as long as writing it."""
-
-
 @dataclass(frozen=True, slots=True)
 class MessagePage:
     messages: list[Message]
     next_cursor: str | None
+
+
+_MESSAGE_PAGE = TypeAdapter(MessagePage)
+"""Read in one go: an object of its own for what chat sends would take as long as writing it."""
 
 
 class ChatReader:
@@ -123,9 +123,13 @@ class ChatReader:
         if cursor is not None:
             query["cursor"] = cursor
         path = f"/internal/users/{user_id}/conversations/{conversation_id}/messages"
-        page = await self._client.get(path, **query)
-        entries = _MESSAGES.validate_python(page["messages"])
-        return MessagePage([each for each in entries if whole or each.counts], page["next_cursor"])
+        body = await self._client.read(path, **query)
+        try:
+            page = _MESSAGE_PAGE.validate_json(body)
+        except ValidationError:
+            raise self._client.nonsense() from None
+        counted = page.messages if whole else [each for each in page.messages if each.counts]
+        return MessagePage(counted, page.next_cursor)
 
     async def _page(self, user_id: int, **query: str | int) -> dict[str, Any]:
         page: dict[str, Any] = await self._client.get(

@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from webox_chat.conversations.schemas import ConversationFilters, ConversationId
 from webox_chat.internal.schemas import (
     DocumentList,
-    EntryList,
     GenerationList,
     OwnedConversationList,
     UserConversationList,
@@ -84,5 +83,6 @@ async def messages_of_conversation(
     cursor: Cursor = None,
     *,
     whole: Whole = False,
-) -> EntryList:
-    return await internal.messages(user_id, conversation_id, limit, cursor, whole=whole)
+) -> Response:
+    page = await internal.messages(user_id, conversation_id, limit, cursor, whole=whole)
+    return Response(page, media_type="application/json")

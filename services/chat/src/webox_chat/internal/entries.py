@@ -1,6 +1,12 @@
-"""A conversation for those who copy it: all that is kept of its messages and replies, in pages."""
+"""A conversation for those who copy it: all that is kept of its messages and replies, in pages.
 
-from dataclasses import dataclass
+PostgreSQL writes an entry as JSON, and that is what is answered: a message through Python and its
+models takes several times what rendering it does.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -8,6 +14,7 @@ from sqlalchemy import (
     Integer,
     Select,
     SmallInteger,
+    Text,
     bindparam,
     cast,
     func,
@@ -18,9 +25,9 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from webox_chat.conversations.repository import Position, readable
-from webox_chat.internal.schemas import WholeEntry
 from webox_chat.models import message, reply
 from webox_kit.statements import Row, Statement
 
@@ -49,16 +56,21 @@ _OF_REPLIES = (
     "finished_at",
 )
 _MARKS = ("demo", "truncated", "context_cut")
+_OF_ALL = ("id", "role", "parent_id", "content", "created_at", "status", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedEntry:
-    entry: WholeEntry
-    position: Position
+def position_of(row: Row) -> Position:
+    return row["turn"], row["place"], row["id"]
 
 
-def placed(row: Row) -> PlacedEntry:
-    return PlacedEntry(WholeEntry.model_validate(row), (row["turn"], row["place"], row["id"]))
+def entry_list(rows: Sequence[Row], next_cursor: str | None) -> str:
+    """Messages and replies of one conversation, turn by turn, the oldest first, as JSON.
+
+    Moments are to the microsecond, costs decimals as text. Of a message, `parent_id` is the reply
+    or message that it follows; of a reply, what it answers.
+    """
+    following = "null" if next_cursor is None else f'"{next_cursor}"'
+    return f'{{"messages":[{",".join(row["entry"] for row in rows)}],"next_cursor":{following}}}'
 
 
 def _asked() -> Select[tuple[object, ...]]:
@@ -131,11 +143,19 @@ def _entries(which: ColumnElement[bool]) -> Statement:
         (func.sum(size).over(order_by=order) - size).label("bytes_before"),
         func.count().over().label("there"),
     ).subquery()
+    order = (sized.c.turn, sized.c.place, sized.c.id)
     return Statement(
-        select(sized)
+        select(*order, sized.c.there, cast(_as_json(sized.c), Text).label("entry"))
         .where(sized.c.bytes_before < _PAGE_BYTES)
-        .order_by(sized.c.turn, sized.c.place, sized.c.id)
+        .order_by(*order)
     )
+
+
+def _as_json(columns: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[Any]:
+    exact = {"cost": cast(columns.cost, Text)}
+    names = (*_OF_ALL, *_OF_MESSAGES, *_OF_REPLIES, *_MARKS)
+    pairs = ((literal(name), exact.get(name, columns[name])) for name in names)
+    return func.json_build_object(*chain.from_iterable(pairs))
 
 
 READABLE_ENTRIES = _entries(readable())

@@ -22,13 +22,11 @@ from webox_chat.internal.entries import (
     FIRST,
     READABLE_ENTRIES,
     WHOLE_ENTRIES,
-    PlacedEntry,
-    placed,
 )
 from webox_chat.internal.schemas import Document, Generation, OwnedConversation
 from webox_chat.models import conversation, message, reply, usage_ledger
 from webox_kit.database import Database
-from webox_kit.statements import Bound, Statement
+from webox_kit.statements import Bound, Row, Statement
 
 
 class InternalRepository:
@@ -59,15 +57,15 @@ class InternalRepository:
 
     async def entries(
         self, conversation_id: int, after: Position | None, limit: int, *, whole: bool
-    ) -> tuple[list[PlacedEntry], bool]:
-        """At most `limit` entries after a position, and whether more follow."""
+    ) -> tuple[list[Row], bool]:
+        """At most `limit` entries after a position, for `entry_list`, and whether more follow."""
         statement = WHOLE_ENTRIES if whole else READABLE_ENTRIES
         turn, place, entry_id = after or FIRST
         [rows] = await self._database.run(
             statement(of=conversation_id, turn=turn, place=place, entry_id=entry_id, most=limit + 1)
         )
         page = rows[:limit]
-        return list(map(placed, page)), bool(rows) and rows[0]["there"] > len(page)
+        return page, bool(rows) and rows[0]["there"] > len(page)
 
     async def _documents(self, statement: Bound) -> list[Document]:
         [rows] = await self._database.run(statement)

@@ -1,8 +1,5 @@
 """What other services of Webox read from chat, on `/internal/*`."""
 
-from decimal import Decimal
-from typing import Any, Literal
-
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from webox_chat.conversations.schemas import ConversationSummary
@@ -72,48 +69,4 @@ class PreciseConversation(ConversationSummary):
 
 class UserConversationList(BaseModel):
     conversations: list[PreciseConversation]
-    next_cursor: str | None
-
-
-class WholeEntry(BaseModel):
-    """A message or a reply with all that a user may have of it; moments are to the microsecond.
-
-    Of a message, `parent_id` is the reply or message that it follows; of a reply, what it answers.
-    """
-
-    id: int
-    role: Literal["user", "assistant"]
-    parent_id: int | None
-    content: str
-    created_at: AwareDatetime
-    status: str
-    system: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    stop: list[str] | None = None
-    provider: str | None = None
-    model: str | None = None
-    position: int | None = None
-    demo: bool = False
-    attempt: int | None = None
-    superseded_by: int | None = None
-    reasoning: str | None = None
-    error: dict[str, Any] | None = None
-    finish_reason: str | None = None
-    truncated: bool = False
-    context_cut: bool = False
-    fallback: dict[str, str] | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost: Decimal | None = None
-    time_to_first_token_ms: int | None = None
-    total_ms: int | None = None
-    started_at: AwareDatetime | None = None
-    finished_at: AwareDatetime | None = None
-
-
-class EntryList(BaseModel):
-    """Messages and replies of one conversation, turn by turn, the oldest first."""
-
-    messages: list[WholeEntry]
     next_cursor: str | None

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from webox_chat.conversations.schemas import ConversationFilters
 from webox_chat.conversations.service import ConversationService, no_conversation
+from webox_chat.internal.entries import entry_list, position_of
 from webox_chat.internal.repository import InternalRepository
 from webox_chat.internal.schemas import (
     DocumentList,
-    EntryList,
     GenerationList,
     OwnedConversationList,
     PreciseConversation,
@@ -64,8 +64,8 @@ class InternalService:
 
     async def messages(
         self, user_id: int, conversation_id: int, limit: int, cursor: str | None, *, whole: bool
-    ) -> EntryList:
-        """A page of a conversation, turn by turn, the oldest first.
+    ) -> str:
+        """A page of a conversation, turn by turn, the oldest first, as JSON.
 
         With the replies that `message_count` counts; of the `whole`, with all there ever were.
         """
@@ -75,8 +75,8 @@ class InternalService:
             raise no_conversation(conversation_id)
         after = (key[0], key[1], key[2]) if key else None
         page, more = await self._found.entries(conversation_id, after, limit, whole=whole)
-        following = encode_cursor(_ENTRIES, bound, page[-1].position) if more else None
-        return EntryList(messages=[each.entry for each in page], next_cursor=following)
+        following = encode_cursor(_ENTRIES, bound, position_of(page[-1])) if more else None
+        return entry_list(page, following)
 
 
 def parse_ids(text: str | None) -> list[int] | None:
