@@ -57,9 +57,10 @@ fmt: .venv/ready-to-test ## Format the code and mend what the linter can
 	$(BIN)/ruff format
 
 .PHONY: soak
-soak: .venv/ready-to-test ## Any histories, then five hundred kills under load, then compare everything (three quarters of an hour)
-	WEBOX_TEST_KILLS=500 HYPOTHESIS_PROFILE=soak \
-		$(BIN)/pytest -s tests/e2e/test_any_history.py tests/faults/test_random_kills.py
+soak: .venv/ready-to-test ## Any histories, large exports, five hundred kills under load, then compare everything (an hour)
+	WEBOX_TEST_KILLS=500 WEBOX_TEST_EXPORTED=10000 HYPOTHESIS_PROFILE=soak \
+		$(BIN)/pytest -s tests/e2e/test_any_history.py tests/faults/test_large_exports.py \
+		tests/faults/test_random_kills.py
 
 .PHONY: bench
 bench: .venv/ready-to-test ## Make every figure of the docs again (minutes)

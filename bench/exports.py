@@ -2,7 +2,7 @@
 
 The renderers write messages of 1.4 KB, every fifth a question, to nowhere, each in a process of
 its own whose CPU counts, that of making the messages too. The rest goes through a whole Webox with
-one document worker, whose conversations are inserted by SQL.
+the document worker it has, whose conversations are inserted by SQL.
 """
 
 import asyncio
@@ -13,30 +13,12 @@ import time
 from typing import Any
 
 from bench.rendering import TEXT
-from bench.running import User, registered, running_webox
+from bench.running import User, inserted, registered, running_webox
 from webox_local.servers import Servers
 
 RENDERED = {"md": 1_000_000, "txt": 1_000_000, "json": 1_000_000, "html": 20_000, "docx": 20_000}
 ANSWERS, MOST_ANSWER_MS = 30, 400
 LARGE, JOBS = 10_000, 1_000
-_CONVERSATIONS = """
-WITH conversations AS (
-    INSERT INTO conversation (user_id, title, folder, preview, message_count)
-    SELECT %(user_id)s, 'Conversation ' || n, 'Général', 'mot', %(messages)s
-    FROM generate_series(1, %(rows)s) AS n RETURNING id
-), messages AS (
-    INSERT INTO message (conversation_id, user_id, content)
-    SELECT id, %(user_id)s, %(text)s FROM conversations, generate_series(1, %(messages)s / 2)
-    RETURNING id, conversation_id
-), replies AS (
-    INSERT INTO reply (message_id, conversation_id, user_id, provider, model, position, status,
-        content, cost, total_ms, finished_at)
-    SELECT id, conversation_id, %(user_id)s, 'GPT-4', 'model', 0, 'done', %(text)s, 0.0012, 900,
-        now()
-    FROM messages RETURNING id
-)
-SELECT id FROM conversations, (SELECT count(*) FROM replies) AS all_of_them ORDER BY id
-"""
 
 
 async def through_webox(url: str, servers: Servers) -> None:
@@ -73,7 +55,7 @@ async def _beside_a_large_one(
     await _done(other, await _ordered(other, small, "pdf"))
     waited = time.perf_counter() - began
     whole = _took(servers, await _done(one, job))
-    print(f"10 messages as pdf, ordered while the only worker made html of {LARGE} "
+    print(f"10 messages as pdf, ordered while another's html of {LARGE} was made "
           f"({whole:.1f} s): done after {waited:.1f} s")  # fmt: skip
 
 
@@ -127,8 +109,7 @@ def _took(servers: Servers, job: Any) -> float:
 
 def _inserted(servers: Servers, user: User, rows: int, count: int) -> list[int]:
     with servers.postgres.connect("webox_chat") as chat:
-        values = {"user_id": user.id, "rows": rows, "messages": count, "text": TEXT}
-        return [row[0] for row in chat.execute(_CONVERSATIONS, values).fetchall()]
+        return inserted(chat, user.id, rows=rows, messages=count, text=TEXT)
 
 
 def main() -> None:

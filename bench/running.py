@@ -20,6 +20,7 @@ from webox_stack import (  # noqa: E402 - found on the path above
     signed_in,
     write_registry,
 )
+from webox_stack.inserted import inserted  # noqa: E402 - likewise
 from webox_stack.programs import program  # noqa: E402 - likewise
 from webox_stack.user import PASSWORD  # noqa: E402 - likewise
 
@@ -30,6 +31,7 @@ __all__ = [
     "Stack",
     "User",
     "eventually",
+    "inserted",
     "program",
     "registered",
     "running_double_program",

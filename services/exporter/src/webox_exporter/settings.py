@@ -27,7 +27,7 @@ class ExporterSettings(ServiceSettings):
     export_patience_seconds: Seconds = 3600
     export_enqueue_again_seconds: Seconds = 15
     export_cleanup_seconds: Seconds = 1
-    export_worker_processes: int = Field(default=1, ge=1, le=16)
+    export_worker_processes: int = Field(default=2, ge=1, le=16)
     export_task_seconds: int = Field(default=900, ge=1)
     export_visibility_seconds: Seconds = VISIBILITY_SECONDS
 
