@@ -147,6 +147,9 @@ ask POST /api/auth/tokens --header 'Content-Type: application/json' \
     --data '{"name": "website builder", "scopes": ["events:write"]}'
 EVENTS_TOKEN=$(value token)
 SESSION=$TOKEN TOKEN=
+# `date` knows whole seconds only: in the one that the conversation changed in, the website would seem
+# to be the older.
+sleep 1
 report created
 report published
 TOKEN=$SESSION
