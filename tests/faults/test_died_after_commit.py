@@ -1,4 +1,4 @@
-"""chat dies when a message is stored, before it could say so or have anybody asked."""
+"""chat dies while a message is stored, before anybody is asked, or before it could say so."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.fault("F06")
 KNOWN_SECONDS = 5
 
 
-@pytest.mark.parametrize("death", ["chat.after_commit"], indirect=True)
+@pytest.mark.parametrize("death", ["chat.before_task", "chat.after_commit"], indirect=True)
 @pytest.mark.usefixtures("death")
 async def test_a_retry_finds_the_message_and_everybody_hears_of_it_once(
     user: User,

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.fault("F05")
 
 TIMES = 5
 WAITING = "webox:celery:chat"
+ASKED_FOR = "SELECT id, user_id FROM message WHERE id = %s"
 LEDGER = """
 SELECT count(*) FROM usage_ledger JOIN reply ON reply.id = reply_id WHERE message_id = %s
 """
@@ -43,13 +44,15 @@ async def test_providers_are_asked_once_and_one_answer_is_kept(
         assert now["ai_responses"] == {"GPT-4": answer_text(slow_model, "Bonjour")}
 
     await eventually(asked)
+    with Servers.of(webox.home.folder).postgres.connect("webox_chat") as chat:
+        [asked_for] = chat.execute(ASKED_FOR, [sent["message_id"]]).fetchall()
     async with tasks_of(webox) as tasks:
         for _ in range(TIMES):
-            assert await tasks.send(FAN_OUT, sent["message_id"])
+            assert await tasks.send(FAN_OUT, *asked_for)
         await eventually(lambda: all_taken(webox))
         assert double.outcomes(slow_model) == ["running"], "too late to show anything"
         await eventually(answered)
-        assert await tasks.send(FAN_OUT, sent["message_id"])
+        assert await tasks.send(FAN_OUT, *asked_for)
         await eventually(lambda: all_taken(webox))
     await healthy()
     assert double.outcomes(slow_model) == ["finished"]

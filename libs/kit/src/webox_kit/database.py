@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from webox_kit.hot_connections import HotConnections
-from webox_kit.statements import Bound, Row, errors_as_sqlalchemys, read
+from webox_kit.statements import Bound, Foretell, Row, errors_as_sqlalchemys, read
 
 Session = AsyncConnection
 """What repositories work on: one transaction, committed by `Database.transaction`."""
@@ -66,14 +66,14 @@ class Database:
         async with self.engine.begin() as session:
             yield session
 
-    async def run(self, *statements: Bound) -> list[list[Row]]:
-        """The rows of each, after one round trip in which all are one transaction."""
+    async def run(self, *statements: Bound, foretell: Foretell | None = None) -> list[list[Row]]:
+        """The rows of each, after one round trip in which all are one transaction.
+
+        `foretell` is told the one number that the first is for, before the transaction ends.
+        """
         with errors_as_sqlalchemys():
             async with self._hot.connection() as connection:
-                if len(statements) == 1:
-                    return await read(connection, *statements)
-                async with connection.pipeline():
-                    return await read(connection, *statements)
+                return await read(connection, *statements, foretell=foretell)
 
     def _check_idle(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
         """Ping what lay idle, so that a restarted PostgreSQL costs at most one error.

@@ -5,14 +5,14 @@ SQLAlchemy's own execution costs several times what PostgreSQL takes for such a 
 out the rest: no compilation, no result objects, and any number of statements per round trip.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import psycopg
-from psycopg.rows import DictRow
+from psycopg.rows import AsyncRowFactory, DictRow, RowMaker, dict_row
 from sqlalchemy import create_mock_engine
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,9 @@ from sqlalchemy.sql.elements import ClauseElement
 
 Row = DictRow
 Connection = psycopg.AsyncConnection[Row]
+Cursor = psycopg.AsyncCursor[Row]
+Foretell = Callable[[int], None]
+"""Told a number, such as an id, before the transaction that it comes from has ended."""
 
 _DIALECT: Dialect = create_mock_engine(
     "postgresql+psycopg://", lambda *_: None, json_serializer=orjson.dumps
@@ -61,13 +64,52 @@ class Statement:
         return Bound(self._sql, bound)
 
 
-async def read(connection: Connection, *statements: Bound) -> list[list[Row]]:
-    """The rows of each; in a pipeline, after one round trip."""
-    cursors = [
-        await connection.execute(statement.sql, statement.values, prepare=True)
-        for statement in statements
-    ]
+async def read(
+    connection: Connection, *statements: Bound, foretell: Foretell | None = None
+) -> list[list[Row]]:
+    """The rows of each, after one round trip in which all are one transaction.
+
+    The one number that the first is for is told while PostgreSQL is at the others. It has them by
+    then, so that nothing waits for a client that dies or halts.
+    """
+    if len(statements) == 1:
+        cursors = [await _execute(connection.cursor(), statements[0])]
+    else:
+        async with connection.pipeline():
+            cursors = await _execute_all(connection, statements, foretell)
+    # Not within the pipeline: that would ask for the rows first, and for the commit after.
     return [await cursor.fetchall() for cursor in cursors]
+
+
+async def _execute_all(
+    connection: Connection, statements: Sequence[Bound], foretell: Foretell | None
+) -> list[Cursor]:
+    first, *others = statements
+    if foretell is None:
+        cursors = [await _execute(connection.cursor(), first)]
+    else:
+        telling = connection.cursor(row_factory=_telling(foretell))
+        cursors = [await _execute(telling, first)]
+        # Else PostgreSQL keeps what it has until the transaction ends.
+        connection.pgconn.send_flush_request()
+    return cursors + [await _execute(connection.cursor(), each) for each in others]
+
+
+async def _execute(cursor: Cursor, statement: Bound) -> Cursor:
+    return await cursor.execute(statement.sql, statement.values, prepare=True)
+
+
+def _telling(foretell: Foretell) -> AsyncRowFactory[Row]:
+    """For psycopg, which asks how to make rows as soon as a result is there."""
+
+    def making_rows(cursor: psycopg.AsyncCursor[Any]) -> RowMaker[Row]:
+        result = cursor.pgresult
+        number = result.get_value(0, 0) if result and result.ntuples else None
+        if number is not None:
+            foretell(int(number))
+        return dict_row(cursor)
+
+    return making_rows
 
 
 @contextmanager

@@ -101,6 +101,7 @@ class TaskQueue:
         url = _redis_url(str(app.conf.broker_url))
         self._redis = connect(url) if url else None
         self._forms: dict[str, _TaskForm] = {}
+        self._sending: set[asyncio.Task[bool]] = set()
 
     async def send(self, task: str, *ids: object) -> bool:
         """Hint that there is work; False if the broker did not take it (a reconciler will)."""
@@ -112,7 +113,14 @@ class TaskQueue:
             return False
         return True
 
+    def send_soon(self, task: str, *ids: object) -> None:
+        """The same while the caller goes on."""
+        sending = asyncio.create_task(self.send(task, *ids))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+
     async def close(self) -> None:
+        await asyncio.gather(*self._sending)
         if self._redis is not None:
             await self._redis.aclose()
         self._app.close()

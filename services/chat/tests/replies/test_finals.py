@@ -39,8 +39,9 @@ async def claims(database):
         folder="f",
         most_unfinished=50,
         events=[],
+        foretell=lambda _: None,
     )
-    claimed = await LeaseRepository(database).claim(stored.id, Lease(timedelta(seconds=30), 5))
+    claimed = await LeaseRepository(database).claim(stored.id, 1, Lease(timedelta(seconds=30), 5))
     return claimed.claims
 
 

@@ -25,6 +25,7 @@ async def write_finals(database, ends):
     return await finals.write_finals(database, database.redis, ends)
 
 
+USER_ID = 1
 LEASE = Lease(timedelta(seconds=30), max_attempts=3)
 
 
@@ -45,7 +46,7 @@ async def database(make_settings, keys, tmp_path):
         sent = await client.post(
             "/api/chat/send",
             json={"message": "x", "wait": {"seconds": 0}},
-            headers=keys.user_headers("chat"),
+            headers=keys.user_headers("chat", USER_ID),
         )
         assert sent.status_code == 202, sent.text
         database = Database(settings.database_url)
@@ -57,7 +58,7 @@ async def database(make_settings, keys, tmp_path):
 
 
 async def claim(database):
-    claimed = await LeaseRepository(database).claim(database.message_id, LEASE)
+    claimed = await LeaseRepository(database).claim(database.message_id, USER_ID, LEASE)
     return claimed.claims if claimed else []
 
 
@@ -175,10 +176,10 @@ async def test_a_reply_that_comes_back_to_the_worker_that_lost_it_ends_once(data
         fan_out = FanOut(
             database, Slow(), lambda *_: None, texts, writer, lease=LEASE, renew_seconds=30
         )
-        lost = asyncio.create_task(fan_out.run(database.message_id))
+        lost = asyncio.create_task(fan_out.run(database.message_id, USER_ID))
         may_end = await both_asked()
         await expire_leases(database)
-        again = asyncio.create_task(fan_out.run(database.message_id))
+        again = asyncio.create_task(fan_out.run(database.message_id, USER_ID))
         may_end_later = await both_asked()
         for each in may_end:
             each.set()

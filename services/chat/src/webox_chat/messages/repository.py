@@ -19,8 +19,8 @@ from webox_chat.messages.storing import (
     BRANCH,
     CONTINUE,
     CONTINUE_ONCE,
-    IN_TURN,
     LATELY,
+    NEXT_IN_TURN,
     OF_CONVERSATION,
     OF_USER,
     START,
@@ -31,13 +31,14 @@ from webox_chat.models import conversation, message, reply, sent_request
 from webox_contracts.events import EventData
 from webox_kit.database import Database
 from webox_kit.outbox import draft
-from webox_kit.statements import Bound, Statement
+from webox_kit.statements import Bound, Foretell, Statement
 
 
 class MessageRepository:
     """A message is stored, with its replies and events, in one statement.
 
     Their events are given with any conversation, message, version and time, which it fills in.
+    `foretell` is told the message's id while it is being stored, which may fail or be refused.
     """
 
     def __init__(self, database: Database) -> None:
@@ -51,6 +52,7 @@ class MessageRepository:
         folder: str,
         most_unfinished: int,
         events: Sequence[EventData],
+        foretell: Foretell,
     ) -> StoredMessage | None:
         """Store the first message of a new conversation, with a queued reply per provider.
 
@@ -59,7 +61,7 @@ class MessageRepository:
         """
         values = _values(new, most_unfinished, events)
         store = START if new.once is None else START_ONCE
-        return await self._store(new, store(title=title, folder=folder, **values))
+        return await self._store(new, store(title=title, folder=folder, **values), foretell)
 
     async def continue_conversation(
         self,
@@ -68,18 +70,25 @@ class MessageRepository:
         *,
         most_unfinished: int,
         events: Sequence[EventData],
+        foretell: Foretell,
     ) -> StoredMessage | None:
         """The same for the next message; None also when the user has no such conversation."""
         values = _values(new, most_unfinished, events)
         store = CONTINUE if new.once is None else CONTINUE_ONCE
-        return await self._store(new, store(of_conversation=conversation_id, **values))
+        return await self._store(new, store(of_conversation=conversation_id, **values), foretell)
 
     async def branch(
-        self, new: NewMessage, edited_id: int, *, most_unfinished: int, events: Sequence[EventData]
+        self,
+        new: NewMessage,
+        edited_id: int,
+        *,
+        most_unfinished: int,
+        events: Sequence[EventData],
+        foretell: Foretell,
     ) -> StoredMessage | None:
         """The same for another message in the place of one of the user's; None without that."""
         values = _values(new, most_unfinished, events)
-        return await self._store(new, BRANCH(edited=edited_id, **values))
+        return await self._store(new, BRANCH(edited=edited_id, **values), foretell)
 
     async def made_before(self, user_id: int, key: str) -> MadeBefore | None:
         """What the key was used for lately."""
@@ -115,8 +124,12 @@ class MessageRepository:
         [rows] = await self._database.run(_GET(of_user=user_id, message_id=message_id))
         return StoredMessage(**rows[0]) if rows else None
 
-    async def _store(self, new: NewMessage, store: Bound) -> StoredMessage | None:
-        [_, rows] = await self._database.run(IN_TURN(of_user=new.user_id), store)
+    async def _store(
+        self, new: NewMessage, store: Bound, foretell: Foretell
+    ) -> StoredMessage | None:
+        [_, rows] = await self._database.run(
+            NEXT_IN_TURN(of_user=new.user_id), store, foretell=foretell
+        )
         if not rows:
             return None
         [row] = rows

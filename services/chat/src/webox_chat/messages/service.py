@@ -38,6 +38,7 @@ from webox_kit.errors import (
 )
 from webox_kit.failpoints import failpoint
 from webox_kit.signals import Signals
+from webox_kit.statements import Foretell
 from webox_kit.tasks import TaskQueue
 from webox_kit.text import one_line
 
@@ -86,10 +87,8 @@ class MessageService:
 
     async def begin(self, user_id: int, request: SendRequest, key: str | None) -> StoredMessage:
         """The same without waiting: for who will watch its stream."""
-        sent, asked = await self._stored(user_id, request, key)
+        sent, _ = await self._stored(user_id, request, key)
         failpoint("chat.after_commit")
-        if asked is not None:
-            await self._tasks.send(FAN_OUT, sent.id)
         return sent
 
     async def edit(self, user_id: int, message_id: int, request: EditRequest) -> SendAnswer:
@@ -101,7 +100,6 @@ class MessageService:
         self, user_id: int, message_id: int, request: EditRequest
     ) -> StoredMessage:
         sent, _ = await self._branched(user_id, message_id, request)
-        await self._tasks.send(FAN_OUT, sent.id)
         return sent
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
@@ -118,8 +116,6 @@ class MessageService:
         async with ReplyWaiter(self._signals, self._replies, sent.id, asked) as waiter:
             self._waiting.add(waiter)
             try:
-                if asked is not None:
-                    await self._tasks.send(FAN_OUT, sent.id)
                 found = await waiter.replies(wait.replies if wait else None, seconds)
             finally:
                 self._waiting.discard(waiter)
@@ -186,6 +182,7 @@ class MessageService:
             request.conversation_id,
             most_unfinished=UNFINISHED_REPLIES_PER_USER,
             events=[_message_sent(new)],
+            foretell=self._have_asked(new.user_id),
         )
 
     async def _branched(
@@ -210,6 +207,7 @@ class MessageService:
                 message_id,
                 most_unfinished=UNFINISHED_REPLIES_PER_USER,
                 events=[_message_sent(new)],
+                foretell=self._have_asked(user_id),
             )
             if stored is not None:
                 held.keep()
@@ -232,7 +230,17 @@ class MessageService:
             folder=folder,
             most_unfinished=UNFINISHED_REPLIES_PER_USER,
             events=[started, _message_sent(new)],
+            foretell=self._have_asked(new.user_id),
         )
+
+    def _have_asked(self, user_id: int) -> Foretell:
+        """Hints to a worker as soon as a message has its id: it waits until that is stored."""
+
+        def have_asked(message_id: int) -> None:
+            failpoint("chat.before_task")
+            self._tasks.send_soon(FAN_OUT, message_id, user_id)
+
+        return have_asked
 
     async def _refusal(self, user_id: int, conversation_id: int | None) -> WeboxError:
         """Why a message could not be stored."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     null,
     select,
     update,
@@ -41,6 +42,16 @@ LATELY = sent_request.c.created_at > func.now() - literal(REPEATABLE_FOR, Interv
 # In the flight of whatever adds unfinished replies, before it: two of one user's at once would both
 # find room for the last ones.
 IN_TURN = Statement(select(func.pg_advisory_xact_lock(OF_USER).label("locked")))
+# The same, with the id of the message that is about to be stored: of one user's, in their order.
+NEXT_IN_TURN = Statement(
+    select(entry_ids.next_value().label("entry_id")).where(
+        cast(func.pg_advisory_xact_lock(OF_USER), Text).is_not(None)
+    )
+)
+# And for who must not look before all that has its turn now is stored.
+AFTER_TURN = Statement(select(func.pg_advisory_xact_lock_shared(OF_USER).label("locked")))
+# What the sequence gave to this connection, for the statement that follows `NEXT_IN_TURN`.
+_ENTRY_ID: ColumnElement[int] = literal_column(f"currval('{entry_ids.name}')", BigInteger)
 HAS_ROOM: ColumnElement[bool] = bindparam("most_unfinished", type_=BigInteger) >= UNFINISHED_REPLIES
 
 _TURN_COLUMNS = (
@@ -53,14 +64,14 @@ _TURN_COLUMNS = (
 
 
 def _start(*, once: bool) -> Statement:
-    used = first_use(None) if once else None
+    used = first_use(None, _ENTRY_ID) if once else None
     values: dict[str, ColumnElement[Any]] = {
         "user_id": OF_USER,
         "title": bindparam("title", type_=Text),
         "folder": bindparam("folder", type_=Text),
         "preview": bindparam("preview", type_=Text),
         "message_count": literal(1),
-        "last_message_id": entry_ids.next_value() if used is None else used.c.entry_id,
+        "last_message_id": _ENTRY_ID if used is None else used.c.entry_id,
         # Starting the conversation is one change of it, its first message another.
         "version": literal(2),
     }
@@ -81,7 +92,7 @@ def _continue(*, once: bool) -> Statement:
         .with_for_update(key_share=True, of=conversation)
         .cte("before")
     )
-    return _with_message(_next_turn(before, first_use(before) if once else None))
+    return _with_message(_next_turn(before, first_use(before, _ENTRY_ID) if once else None))
 
 
 def _branch() -> Statement:
@@ -107,7 +118,7 @@ def _next_turn(before: CTE, used: CTE | None) -> CTE:
         turn.values(
             preview=bindparam("preview", type_=Text),
             message_count=conversation.c.message_count + 1,
-            last_message_id=entry_ids.next_value() if used is None else used.c.entry_id,
+            last_message_id=_ENTRY_ID if used is None else used.c.entry_id,
             updated_at=func.now(),
             version=conversation.c.version + 1,
         )
@@ -116,7 +127,7 @@ def _next_turn(before: CTE, used: CTE | None) -> CTE:
     )
 
 
-def first_use(before: CTE | None) -> CTE:
+def first_use(before: CTE | None, entry_id: ColumnElement[int]) -> CTE:
     """One row, with the id of what is made, if the key was not used lately: then it is used now.
 
     Of several at once the first wins, and the others wait for it and get no row.
@@ -125,7 +136,7 @@ def first_use(before: CTE | None) -> CTE:
         "user_id": OF_USER,
         "key": bindparam("key", type_=Text),
         "fingerprint": bindparam("fingerprint", type_=Text),
-        "entry_id": entry_ids.next_value(),
+        "entry_id": entry_id,
     }
     row = select(*values.values()).where(HAS_ROOM)
     if before is not None:

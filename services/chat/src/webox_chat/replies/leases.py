@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from webox_chat.messages.storing import AFTER_TURN
 from webox_chat.models import UNFINISHED, reply
 from webox_chat.providers import ChatTurn
 from webox_chat.replies.schemas import Claim, Claimed, Lease, Question
@@ -49,13 +50,17 @@ class LeaseRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, message_id: int, lease: Lease) -> Claimed | None:
+    async def claim(self, message_id: int, user_id: int, lease: Lease) -> Claimed | None:
         """Take the message's replies that nobody works on; the others stay whose they are.
 
-        None when there are none.
+        None when there are none. Waits for what its user is having stored at this moment, which may
+        be the message.
         """
-        [[row]] = await self._database.run(
-            _CLAIM(message_id=message_id, most_attempts=lease.max_attempts, duration=lease.duration)
+        [_, [row]] = await self._database.run(
+            AFTER_TURN(of_user=user_id),
+            _CLAIM(
+                message_id=message_id, most_attempts=lease.max_attempts, duration=lease.duration
+            ),
         )
         if row["claims"] is None:
             return None

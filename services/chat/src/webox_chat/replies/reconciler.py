@@ -54,9 +54,9 @@ class Reconciler:
         worn_out = [claim for claim in stranded if claim.attempt >= self._lease.max_attempts]
         if worn_out:
             await self._give_up(worn_out)
-        for message_id in sorted({claim.message_id for claim in stranded} - _messages(worn_out)):
+        for message_id, user_id in sorted(_messages(stranded) - _messages(worn_out)):
             log.info("task sent again", message=message_id)
-            await self._tasks.send(FAN_OUT, message_id)
+            await self._tasks.send(FAN_OUT, message_id, user_id)
 
     async def _give_up(self, claims: list[Claim]) -> None:
         finals = [self._worn_out(claim) for claim in claims]
@@ -67,5 +67,6 @@ class Reconciler:
         return Final(claim, "failed", error_code="unavailable", error_detail=detail)
 
 
-def _messages(claims: list[Claim]) -> set[int]:
-    return {claim.message_id for claim in claims}
+def _messages(claims: list[Claim]) -> set[tuple[int, int]]:
+    """Their ids and their users'."""
+    return {(claim.message_id, claim.user_id) for claim in claims}

@@ -88,9 +88,9 @@ class FanOut:
         self._renew_seconds = renew_seconds
         self._asking: dict[int, Asking] = {}
 
-    async def run(self, message_id: int) -> None:
-        """Ask all providers that nobody else is asking for this message."""
-        claimed = await self._leases.claim(message_id, self._lease)
+    async def run(self, message_id: int, user_id: int) -> None:
+        """Ask all providers that nobody else is asking for this message of the user's."""
+        claimed = await self._leases.claim(message_id, user_id, self._lease)
         if claimed is not None:
             ended = await asyncio.gather(*self._begin(claimed), return_exceptions=True)
             for error in ended:

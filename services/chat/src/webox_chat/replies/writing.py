@@ -241,7 +241,7 @@ def _retry(*, once: bool) -> Statement:
         .with_for_update(key_share=True, of=conversation)
         .cte("locked")
     )
-    used = first_use(locked) if once else None
+    used = first_use(locked, entry_ids.next_value()) if once else None
     before = (
         update(reply)
         .where(
