@@ -9,7 +9,7 @@ import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from psycopg.types.json import set_json_loads
+from psycopg.types.json import set_json_dumps, set_json_loads
 
 from webox_kit.statements import Connection
 
@@ -78,11 +78,13 @@ class HotConnections:
             self._conninfo,
             autocommit=True,
             row_factory=dict_row,
+            cursor_factory=psycopg.AsyncRawCursor,
             connect_timeout=int(_TIMEOUT_SECONDS),
             application_name=self._application,
             options=_OPTIONS,
         )
         set_json_loads(orjson.loads, connection)
+        set_json_dumps(orjson.dumps, connection)
         return connection
 
     async def _give_back(self, connection: Connection) -> None:

@@ -53,15 +53,15 @@ class LeaseRepository:
     async def claim(self, message_id: int, user_id: int, lease: Lease) -> Claimed | None:
         """Take the message's replies that nobody works on; the others stay whose they are.
 
-        None when there are none. Waits for what its user is having stored at this moment, which may
-        be the message.
+        None when there are none. Without any, waits for what the user is having stored at this
+        moment, which may be the message.
         """
-        [_, [row]] = await self._database.run(
-            AFTER_TURN(of_user=user_id),
-            _CLAIM(
-                message_id=message_id, most_attempts=lease.max_attempts, duration=lease.duration
-            ),
+        claim = _CLAIM(
+            message_id=message_id, most_attempts=lease.max_attempts, duration=lease.duration
         )
+        [[row]] = await self._database.run(claim)
+        if row["claims"] is None:
+            [_, [row]] = await self._database.run(AFTER_TURN(of_user=user_id), claim)
         if row["claims"] is None:
             return None
         claims = [Claim(**each) for each in row["claims"]]
