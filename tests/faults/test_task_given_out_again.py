@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fault("F05")
 
 TIMES = 5
 WAITING = "webox:celery:chat"
-ASKED_FOR = "SELECT id, user_id FROM message WHERE id = %s"
+ASKED_FOR = "SELECT id, user_id, false FROM message WHERE id = %s"
 LEDGER = """
 SELECT count(*) FROM usage_ledger JOIN reply ON reply.id = reply_id WHERE message_id = %s
 """

@@ -1,4 +1,4 @@
-"""Celery as Webox uses it: tasks are hints, their only arguments ids, the truth is in SQL."""
+"""Celery as Webox uses it: tasks are hints with ids for arguments, the truth is in SQL."""
 
 import asyncio
 from base64 import b64encode

@@ -77,9 +77,10 @@ def create_app(settings: ChatSettings) -> FastAPI:
     return create_service_app(
         runtime,
         title="Webox chat",
+        # Tried in this order, so what is waited for most comes first.
         routers=[
-            conversations_router,
             messages_router,
+            conversations_router,
             replies_router,
             streams_router,
             budgets_router,

@@ -126,7 +126,7 @@ class Sends:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
-    def begin(self, message_id: int, user_id: int) -> None:
+    def begin(self, message_id: int, user_id: int, watched: bool) -> None:
         """Have a message's providers asked; waits while this worker has as much as it takes.
 
         Not if it is told to stop meanwhile: then the reconciler has another worker do it.
@@ -134,10 +134,10 @@ class Sends:
         while not self._room.acquire(timeout=_LOOK_SECONDS):
             if celery_state.should_stop is not None:
                 return
-        self._loop.call_soon_threadsafe(self._start, message_id, user_id)
+        self._loop.call_soon_threadsafe(self._start, message_id, user_id, watched)
 
-    def _start(self, message_id: int, user_id: int) -> None:
-        task = self._loop.create_task(self._fan_out.run(message_id, user_id))
+    def _start(self, message_id: int, user_id: int, watched: bool) -> None:
+        task = self._loop.create_task(self._fan_out.run(message_id, user_id, watched=watched))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
 

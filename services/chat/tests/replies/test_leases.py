@@ -176,10 +176,10 @@ async def test_a_reply_that_comes_back_to_the_worker_that_lost_it_ends_once(data
         fan_out = FanOut(
             database, Slow(), lambda *_: None, texts, writer, lease=LEASE, renew_seconds=30
         )
-        lost = asyncio.create_task(fan_out.run(database.message_id, USER_ID))
+        lost = asyncio.create_task(fan_out.run(database.message_id, USER_ID, watched=False))
         may_end = await both_asked()
         await expire_leases(database)
-        again = asyncio.create_task(fan_out.run(database.message_id, USER_ID))
+        again = asyncio.create_task(fan_out.run(database.message_id, USER_ID, watched=False))
         may_end_later = await both_asked()
         for each in may_end:
             each.set()

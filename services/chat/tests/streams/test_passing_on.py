@@ -51,7 +51,7 @@ async def test_who_begins_to_watch_while_text_is_passed_on_to_nobody_is_shown_wh
     redis = NobodyYet(lambda: publisher.show(1))
     reply = Reply()
     async with TextPublisher(redis) as publisher:
-        with publisher.publishing(reply):
+        with publisher.publishing(reply, watched=True):
             for piece in "abc":
                 reply.text.append(piece)
                 publisher.grew(reply)

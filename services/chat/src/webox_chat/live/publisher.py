@@ -35,15 +35,15 @@ class _Audience:
     `shows` counts how often somebody began to watch.
     """
 
+    watched: bool
     passed_on: dict[Growing, int] = field(default_factory=dict)
-    watched: bool = True
     shows: int = 0
 
 
 class TextPublisher:
     """Passes on all that has come while the last was passed on: at rest at once, else in batches.
 
-    A message that nobody watches is passed on once only; `show` starts it again, from its
+    A message that nobody watches is passed on once at most; `show` starts it again, from its
     beginning.
     """
 
@@ -63,9 +63,9 @@ class TextPublisher:
             await cancel_and_wait(self._task)
 
     @contextmanager
-    def publishing(self, reply: Growing) -> Iterator[None]:
-        """Within the block, `grew` and `show` know the reply."""
-        audience = self._audiences.setdefault(reply.message_id, _Audience())
+    def publishing(self, reply: Growing, *, watched: bool) -> Iterator[None]:
+        """Within the block, `grew` and `show` know the reply; `watched` from its beginning or not."""
+        audience = self._audiences.setdefault(reply.message_id, _Audience(watched=watched))
         audience.passed_on[reply] = 0
         try:
             yield

@@ -80,26 +80,32 @@ class MessageService:
         """
         loop = asyncio.get_running_loop()
         started = loop.time()
-        sent, asked = await self._stored(user_id, request, key)
+        sent, asked = await self._stored(
+            user_id, request, key, self._have_asked(user_id, watched=False)
+        )
         failpoint("chat.after_commit")
         answer = await self._answered(sent, asked, request.wait)
         return answer if asked is None else _aged(answer, loop.time() - started)
 
     async def begin(self, user_id: int, request: SendRequest, key: str | None) -> StoredMessage:
         """The same without waiting: for who will watch its stream."""
-        sent, _ = await self._stored(user_id, request, key)
+        sent, _ = await self._stored(user_id, request, key, self._have_asked(user_id, watched=True))
         failpoint("chat.after_commit")
         return sent
 
     async def edit(self, user_id: int, message_id: int, request: EditRequest) -> SendAnswer:
         """Ask again with another text, beside the message as it was; then as `send`."""
-        sent, asked = await self._branched(user_id, message_id, request)
+        sent, asked = await self._branched(
+            user_id, message_id, request, self._have_asked(user_id, watched=False)
+        )
         return await self._answered(sent, asked, request.wait)
 
     async def begin_edit(
         self, user_id: int, message_id: int, request: EditRequest
     ) -> StoredMessage:
-        sent, _ = await self._branched(user_id, message_id, request)
+        sent, _ = await self._branched(
+            user_id, message_id, request, self._have_asked(user_id, watched=True)
+        )
         return sent
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
@@ -122,7 +128,7 @@ class MessageService:
             return send_answer(sent, found)
 
     async def _stored(
-        self, user_id: int, request: SendRequest, key: str | None
+        self, user_id: int, request: SendRequest, key: str | None, foretell: Foretell
     ) -> tuple[StoredMessage, int | None]:
         """The message, and how many replies are to be made; None when it was stored before."""
         once = None
@@ -135,7 +141,7 @@ class MessageService:
             user_id, request.selected_providers, request.selected_models
         )
         try:
-            return await self._stored_anew(user_id, request, choices, once)
+            return await self._stored_anew(user_id, request, choices, once, foretell)
         except TooManyRequestsError:
             # Of several at once with one key, another may have taken the last of the budget.
             if before := await self._made_before(user_id, once):
@@ -148,6 +154,7 @@ class MessageService:
         request: SendRequest,
         choices: list[ProviderChoice],
         once: Once | None,
+        foretell: Foretell,
     ) -> tuple[StoredMessage, int | None]:
         asking = _asking(request)
         async with self._budgets.reserving(
@@ -158,7 +165,7 @@ class MessageService:
             conversation_id=request.conversation_id,
         ) as held:
             new = _new_message(user_id, request, held.choices, asking, once)
-            stored = await self._store(new, request)
+            stored = await self._store(new, request, foretell)
             if stored is not None:
                 held.keep()
                 return stored, len(choices)
@@ -174,19 +181,21 @@ class MessageService:
             raise NotFoundError("The message that was sent with this Idempotency-Key was deleted.")
         return message
 
-    async def _store(self, new: NewMessage, request: SendRequest) -> StoredMessage | None:
+    async def _store(
+        self, new: NewMessage, request: SendRequest, foretell: Foretell
+    ) -> StoredMessage | None:
         if request.conversation_id is None:
-            return await self._start(new, request.folder or DEFAULT_FOLDER)
+            return await self._start(new, request.folder or DEFAULT_FOLDER, foretell)
         return await self._messages.continue_conversation(
             new,
             request.conversation_id,
             most_unfinished=UNFINISHED_REPLIES_PER_USER,
             events=[_message_sent(new)],
-            foretell=self._have_asked(new.user_id),
+            foretell=foretell,
         )
 
     async def _branched(
-        self, user_id: int, message_id: int, request: EditRequest
+        self, user_id: int, message_id: int, request: EditRequest, foretell: Foretell
     ) -> tuple[StoredMessage, int]:
         before = await self._messages.sent(user_id, message_id)
         if before is None:
@@ -207,14 +216,16 @@ class MessageService:
                 message_id,
                 most_unfinished=UNFINISHED_REPLIES_PER_USER,
                 events=[_message_sent(new)],
-                foretell=self._have_asked(user_id),
+                foretell=foretell,
             )
             if stored is not None:
                 held.keep()
                 return stored, len(choices)
         raise await self._refusal(user_id, before.conversation_id)
 
-    async def _start(self, new: NewMessage, folder: str) -> StoredMessage | None:
+    async def _start(
+        self, new: NewMessage, folder: str, foretell: Foretell
+    ) -> StoredMessage | None:
         title = one_line(_plain(new.content), AUTOMATIC_TITLE_CHARACTERS)
         started = ConversationStarted(
             user_id=new.user_id,
@@ -230,15 +241,15 @@ class MessageService:
             folder=folder,
             most_unfinished=UNFINISHED_REPLIES_PER_USER,
             events=[started, _message_sent(new)],
-            foretell=self._have_asked(new.user_id),
+            foretell=foretell,
         )
 
-    def _have_asked(self, user_id: int) -> Foretell:
+    def _have_asked(self, user_id: int, *, watched: bool) -> Foretell:
         """Hints to a worker as soon as a message has its id: it waits until that is stored."""
 
         def have_asked(message_id: int) -> None:
             failpoint("chat.before_task")
-            self._tasks.send_soon(FAN_OUT, message_id, user_id)
+            self._tasks.send_soon(FAN_OUT, message_id, user_id, watched)
 
         return have_asked
 

@@ -119,7 +119,7 @@ class ReplyControl:
             if not replies[-1].is_final:
                 raise _not_final(provider, replies[-1])
             raise too_many_unfinished(await self._messages.unfinished_replies(user_id))
-        await self._tasks.send(FAN_OUT, message_id, user_id)
+        await self._tasks.send(FAN_OUT, message_id, user_id, True)
         await send_changed(self._redis, message_id)
         return reply_detail(again)
 

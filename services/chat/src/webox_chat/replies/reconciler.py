@@ -56,7 +56,7 @@ class Reconciler:
             await self._give_up(worn_out)
         for message_id, user_id in sorted(_messages(stranded) - _messages(worn_out)):
             log.info("task sent again", message=message_id)
-            await self._tasks.send(FAN_OUT, message_id, user_id)
+            await self._tasks.send(FAN_OUT, message_id, user_id, True)
 
     async def _give_up(self, claims: list[Claim]) -> None:
         finals = [self._worn_out(claim) for claim in claims]

@@ -88,11 +88,14 @@ class FanOut:
         self._renew_seconds = renew_seconds
         self._asking: dict[int, Asking] = {}
 
-    async def run(self, message_id: int, user_id: int) -> None:
-        """Ask all providers that nobody else is asking for this message of the user's."""
+    async def run(self, message_id: int, user_id: int, *, watched: bool) -> None:
+        """Ask all providers that nobody else is asking for this message of the user's.
+
+        `watched`: their text is to be passed on before anybody asks for it.
+        """
         claimed = await self._leases.claim(message_id, user_id, self._lease)
         if claimed is not None:
-            ended = await asyncio.gather(*self._begin(claimed), return_exceptions=True)
+            ended = await asyncio.gather(*self._begin(claimed, watched), return_exceptions=True)
             for error in ended:
                 if error is not None:
                     raise error
@@ -126,18 +129,18 @@ class FanOut:
             log.info("replies handed back", replies=len(unfinished))
             await self._leases.hand_back([each.claim for each in unfinished], older_than)
 
-    def _begin(self, claimed: Claimed) -> list["asyncio.Task[None]"]:
+    def _begin(self, claimed: Claimed, watched: bool) -> list["asyncio.Task[None]"]:
         return [
-            asyncio.create_task(self._see_to_its_end(claim, claimed.question))
+            asyncio.create_task(self._see_to_its_end(claim, claimed.question, watched))
             for claim in claimed.claims
         ]
 
-    async def _see_to_its_end(self, claim: Claim, question: Question) -> None:
+    async def _see_to_its_end(self, claim: Claim, question: Question, watched: bool) -> None:
         exchange = Exchange(claim, question.characters(claim.provider), self._cost)
         if claim.cancel_requested:
             await self._finals.write(exchange.ended("cancelled"))
             return
-        with self._finals.expecting(claim), self._texts.publishing(exchange):
+        with self._finals.expecting(claim), self._texts.publishing(exchange, watched=watched):
             asking = Asking(exchange, asyncio.create_task(self._asked(exchange, question)))
             if earlier := self._asking.get(claim.reply_id):
                 # Its lease ran out while it could not be renewed, and it came back to us.
