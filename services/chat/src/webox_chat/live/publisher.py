@@ -64,7 +64,7 @@ class TextPublisher:
 
     @contextmanager
     def publishing(self, reply: Growing, *, watched: bool) -> Iterator[None]:
-        """Within the block, `grew` and `show` know the reply; `watched` from its beginning or not."""
+        """Within the block, `grew` and `show` know the reply; `watched` from the first or not."""
         audience = self._audiences.setdefault(reply.message_id, _Audience(watched=watched))
         audience.passed_on[reply] = 0
         try:
