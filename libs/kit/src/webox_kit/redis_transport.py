@@ -1,7 +1,9 @@
-"""kombu's Redis transport, but for two things.
+"""kombu's Redis transport, but for three things.
 
 A client of redis-py is cheap to use and dear to make, and kombu makes three for each task that it
 receives: half of what a task costs a worker. They differ in nothing, and share a pool.
+
+It acknowledges what a queue without acknowledgement gave out, which is two commands for nothing.
 
 And a message stays in hand, for kombu, when Redis dies while it is acknowledged. A worker that may
 have one in hand takes no other then, notices nothing as it asks for nothing, and stands still for
@@ -18,6 +20,8 @@ class QoS(kombu_redis.QoS):
     """A message is out of hand whether Redis hears of it or not: else Redis gives it out again."""
 
     def ack(self, delivery_tag: str) -> None:
+        if delivery_tag not in self._delivered:
+            return
         try:
             super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         finally:
