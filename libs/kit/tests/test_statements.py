@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     insert,
     literal,
     select,
@@ -69,6 +70,32 @@ class TestRun:
     async def test_many_at_once_share_the_connections(self, database: Database) -> None:
         await asyncio.gather(*(database.run(ADD(title=f"{n:03}")) for n in range(100)))
         assert len(await effects(database)) == 100
+
+
+class TestForetelling:
+    async def test_the_first_number_is_told_while_the_others_run(self, database: Database) -> None:
+        told: asyncio.Queue[int] = asyncio.Queue()
+        number = Statement(select(bindparam("number", type_=BigInteger).label("number")))
+        turn = Statement(select(func.pg_advisory_xact_lock(literal(4711)).label("locked")))
+        async with database.transaction() as holder:
+            await holder.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+            running = asyncio.create_task(
+                database.run(number(number=7), turn(), ADD(title="kept"), foretell=told.put_nowait)
+            )
+            assert await asyncio.wait_for(told.get(), 10) == 7
+            assert not running.done()
+            assert await effects(database) == []
+        assert await running == [[{"number": 7}], [{"locked": ""}], [{"title": "kept"}]]
+        assert await effects(database) == ["kept"]
+        assert told.empty()
+
+    async def test_nothing_is_told_of_a_statement_that_fails(self, database: Database) -> None:
+        told: list[int] = []
+        broken = Statement(select(literal(1) / bindparam("zero", type_=BigInteger)))
+        with pytest.raises(DBAPIError):
+            await database.run(broken(zero=0), ADD(title="lost"), foretell=told.append)
+        assert told == []
+        assert await effects(database) == []
 
 
 class TestErrors:

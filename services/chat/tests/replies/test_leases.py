@@ -79,6 +79,31 @@ async def test_of_parallel_workers_one_claims(database):
     assert sorted(len(each) for each in claimed) == [0, 0, 0, 0, 2]
 
 
+async def test_a_worker_that_is_told_early_waits_until_the_message_is_stored(database):
+    async with database.transaction() as session:
+        await session.execute(
+            update(reply).values(status="running", lease_until=text("'infinity'"))
+        )
+    async with database.transaction() as storing:
+        await storing.execute(text("SELECT pg_advisory_xact_lock(:user)"), {"user": USER_ID})
+        await storing.execute(update(reply).values(status="queued"))
+        early = asyncio.create_task(claim(database))
+        await asyncio.wait_for(somebody_waits_for_a_turn(database), 10)
+    assert len(await early) == 2
+
+
+async def somebody_waits_for_a_turn(database):
+    waiting = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    while True:
+        async with database.transaction() as session:
+            if await session.scalar(waiting):
+                return
+        await asyncio.sleep(0.01)
+
+
 async def test_a_lease_that_holds_is_not_taken(database):
     assert len(await claim(database)) == 2
     assert await claim(database) == []

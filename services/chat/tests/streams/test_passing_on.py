@@ -47,6 +47,21 @@ class NobodyYet:
         return [viewers]
 
 
+async def test_text_that_nobody_watches_is_kept_until_somebody_does():
+    redis = NobodyYet(lambda: None)
+    reply = Reply()
+    async with TextPublisher(redis) as publisher:
+        with publisher.publishing(reply, watched=False):
+            for piece in "abc":
+                reply.text.append(piece)
+                publisher.grew(reply)
+                await asyncio.sleep(0.01)
+            assert redis.published == []
+            publisher.show(1)
+            await asyncio.sleep(0.01)
+    assert [text for frame in redis.published for *_, text in frame] == ["abc"]
+
+
 async def test_who_begins_to_watch_while_text_is_passed_on_to_nobody_is_shown_what_follows():
     redis = NobodyYet(lambda: publisher.show(1))
     reply = Reply()
