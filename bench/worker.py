@@ -91,30 +91,35 @@ def running_worker(
             worker.wait(60)
 
 
-async def stored(database: Database, sends: int, model: str) -> list[int]:
-    """The ids of so many new messages, each to all providers."""
+async def stored(database: Database, sends: int, model: str) -> list[tuple[int, int]]:
+    """The ids of so many new messages, each to all providers, and of their users."""
     messages = MessageRepository(database)
     choices = [ProviderChoice(name, model, demo=False) for name in PROVIDERS]
 
-    async def store(number: int) -> int:
-        new = NewMessage(number, f"q{number}", "q", choices, Asking())
+    async def store(user_id: int) -> tuple[int, int]:
+        new = NewMessage(user_id, f"q{user_id}", "q", choices, Asking())
         sent = await messages.start_conversation(
-            new, title="q", folder="q", most_unfinished=1000, events=[]
+            new,
+            title="q",
+            folder="q",
+            most_unfinished=1000,
+            events=[],
+            foretell=lambda _: None,
         )
         assert sent is not None
-        return sent.id
+        return sent.id, user_id
 
-    ids: list[int] = []
+    ids: list[tuple[int, int]] = []
     for start in range(0, sends, 8):
         numbers = range(start, min(start + 8, sends))
         ids += await asyncio.gather(*(store(number) for number in numbers))
     return ids
 
 
-async def push(servers: Servers, ids: list[int]) -> None:
+async def push(servers: Servers, ids: list[tuple[int, int]]) -> None:
     tasks = TaskQueue(create_celery("chat", servers.redis.broker_url(1)))
-    for message_id in ids:
-        await tasks.send(FAN_OUT, message_id)
+    for message_id, user_id in ids:
+        await tasks.send(FAN_OUT, message_id, user_id, False)
     await tasks.close()
 
 
