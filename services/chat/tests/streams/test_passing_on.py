@@ -47,15 +47,19 @@ class NobodyYet:
         return [viewers]
 
 
+async def say(publisher, reply, pieces):
+    for piece in pieces:
+        reply.text.append(piece)
+        publisher.grew(reply)
+        await asyncio.sleep(0.01)
+
+
 async def test_text_that_nobody_watches_is_kept_until_somebody_does():
     redis = NobodyYet(lambda: None)
     reply = Reply()
     async with TextPublisher(redis) as publisher:
         with publisher.publishing(reply, watched=False):
-            for piece in "abc":
-                reply.text.append(piece)
-                publisher.grew(reply)
-                await asyncio.sleep(0.01)
+            await say(publisher, reply, "abc")
             assert redis.published == []
             publisher.show(1)
             await asyncio.sleep(0.01)
@@ -67,9 +71,6 @@ async def test_who_begins_to_watch_while_text_is_passed_on_to_nobody_is_shown_wh
     reply = Reply()
     async with TextPublisher(redis) as publisher:
         with publisher.publishing(reply, watched=True):
-            for piece in "abc":
-                reply.text.append(piece)
-                publisher.grew(reply)
-                await asyncio.sleep(0.01)
+            await say(publisher, reply, "abc")
     texts = [text for frame in redis.published for *_, text in frame]
     assert texts == ["a", "a", "b", "c"]

@@ -80,32 +80,32 @@ class MessageService:
         """
         loop = asyncio.get_running_loop()
         started = loop.time()
-        sent, asked = await self._stored(
-            user_id, request, key, self._have_asked(user_id, watched=False)
-        )
-        failpoint("chat.after_commit")
-        answer = await self._answered(sent, asked, request.wait)
+        async with ReplyWaiter(self._signals, self._replies) as waiter:
+            sent, asked = await self._stored(
+                user_id, request, key, self._have_asked(user_id, waiter)
+            )
+            failpoint("chat.after_commit")
+            answer = await self._answered(waiter, sent, asked, request.wait)
         return answer if asked is None else _aged(answer, loop.time() - started)
 
     async def begin(self, user_id: int, request: SendRequest, key: str | None) -> StoredMessage:
         """The same without waiting: for who will watch its stream."""
-        sent, _ = await self._stored(user_id, request, key, self._have_asked(user_id, watched=True))
+        sent, _ = await self._stored(user_id, request, key, self._have_asked(user_id))
         failpoint("chat.after_commit")
         return sent
 
     async def edit(self, user_id: int, message_id: int, request: EditRequest) -> SendAnswer:
         """Ask again with another text, beside the message as it was; then as `send`."""
-        sent, asked = await self._branched(
-            user_id, message_id, request, self._have_asked(user_id, watched=False)
-        )
-        return await self._answered(sent, asked, request.wait)
+        async with ReplyWaiter(self._signals, self._replies) as waiter:
+            sent, asked = await self._branched(
+                user_id, message_id, request, self._have_asked(user_id, waiter)
+            )
+            return await self._answered(waiter, sent, asked, request.wait)
 
     async def begin_edit(
         self, user_id: int, message_id: int, request: EditRequest
     ) -> StoredMessage:
-        sent, _ = await self._branched(
-            user_id, message_id, request, self._have_asked(user_id, watched=True)
-        )
+        sent, _ = await self._branched(user_id, message_id, request, self._have_asked(user_id))
         return sent
 
     async def read(self, user_id: int, message_id: int) -> SendAnswer:
@@ -115,17 +115,18 @@ class MessageService:
         return send_answer(found, await self._replies.current(message_id))
 
     async def _answered(
-        self, sent: StoredMessage, asked: int | None, wait: Wait | None
+        self, waiter: ReplyWaiter, sent: StoredMessage, asked: int | None, wait: Wait | None
     ) -> SendAnswer:
         """`asked` replies are to be made; None: they were, or are being made."""
         seconds = wait.seconds if wait and wait.seconds is not None else self._wait_seconds
-        async with ReplyWaiter(self._signals, self._replies, sent.id, asked) as waiter:
-            self._waiting.add(waiter)
-            try:
-                found = await waiter.replies(wait.replies if wait else None, seconds)
-            finally:
-                self._waiting.discard(waiter)
-            return send_answer(sent, found)
+        if asked is None:
+            await waiter.listen(sent.id)
+        self._waiting.add(waiter)
+        try:
+            found = await waiter.replies(sent.id, asked, wait.replies if wait else None, seconds)
+        finally:
+            self._waiting.discard(waiter)
+        return send_answer(sent, found)
 
     async def _stored(
         self, user_id: int, request: SendRequest, key: str | None, foretell: Foretell
@@ -244,12 +245,17 @@ class MessageService:
             foretell=foretell,
         )
 
-    def _have_asked(self, user_id: int, *, watched: bool) -> Foretell:
-        """Hints to a worker as soon as a message has its id: it waits until that is stored."""
+    def _have_asked(self, user_id: int, waiter: ReplyWaiter | None = None) -> Foretell:
+        """Hints to a worker as soon as a message has its id: it waits until that is stored.
+
+        Who has no `waiter` for its replies watches them as a stream.
+        """
 
         def have_asked(message_id: int) -> None:
             failpoint("chat.before_task")
-            self._tasks.send_soon(FAN_OUT, message_id, user_id, watched)
+            if waiter is not None:
+                waiter.listen(message_id)
+            self._tasks.send_soon(FAN_OUT, message_id, user_id, waiter is None)
 
         return have_asked
 
