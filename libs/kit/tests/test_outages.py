@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from kombu.message import Message
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from webox_probe.events import (
+    HANDLE_STARTED,
     SOURCE,
     append,
     effects,
@@ -26,7 +27,8 @@ from webox_probe.events import (
 )
 from webox_stack.proxy import Proxy
 
-from webox_kit.database import Database
+from webox_kit.consumer import ReceivedEvent
+from webox_kit.database import Database, Session
 from webox_kit.relay import Relay
 from webox_kit.signals import Signals, send_signal
 from webox_kit.streams import connect, connect_blocking
@@ -105,6 +107,31 @@ class TestConsumer:
             await append(redis, wire("after"))
             await asyncio.sleep(0.5)
             redis_proxy.leave_in_the_dark()
+            await eventually(lambda: effects_contain(database, "after"))
+        await client.aclose()
+
+    async def test_notices_a_redis_that_stops_answering_before_events_are_acknowledged(
+        self,
+        database: Database,
+        redis: Redis,
+        redis_proxy: Proxy,
+        proxied_redis_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("webox_kit.consumer._ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr("webox_kit.consumer._BLOCK_MS", 100)
+
+        async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
+            await HANDLE_STARTED(session, events)
+            if any(event.envelope.data["title"] == "before" for event in events):
+                redis_proxy.blackhole()
+
+        client = connect_blocking(proxied_redis_url)
+        async with running(make_consumer(database, client, handle).run()):
+            await append(redis, wire("before"))
+            await eventually(lambda: effects_contain(database, "before"))
+            redis_proxy.leave_in_the_dark()
+            await append(redis, wire("after"))
             await eventually(lambda: effects_contain(database, "after"))
         await client.aclose()
 

@@ -174,7 +174,8 @@ class Consumer:
         for stream in self._streams:
             try:
                 # From 0, never `$`: a group that had to be made again must miss nothing.
-                await self._redis.xgroup_create(stream, self._service, id="0", mkstream=True)
+                async with _answered():
+                    await self._redis.xgroup_create(stream, self._service, id="0", mkstream=True)
             except ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
@@ -196,7 +197,7 @@ class Consumer:
                     await asyncio.sleep(self._gather_seconds)
 
     async def _read(self, streams: dict[Any, Any], block: int | None) -> list[_Entry]:
-        async with asyncio.timeout((block or 0) / 1000 + _ANSWER_SECONDS):
+        async with _answered(block):
             answer = await self._redis.xreadgroup(
                 self._service, _CONSUMER_NAME, streams, count=_BATCH, block=block
             )
@@ -316,12 +317,13 @@ class Consumer:
                 reason=reason,
                 attempts=MAX_ATTEMPTS,
             ):
-                await self._redis.xadd(
-                    dead_letter_key(self._service),
-                    {b"stream": entry.stream, b"entry": entry.id, b"reason": reason},
-                    maxlen=10_000,
-                    approximate=True,
-                )
+                async with _answered():
+                    await self._redis.xadd(
+                        dead_letter_key(self._service),
+                        {b"stream": entry.stream, b"entry": entry.id, b"reason": reason},
+                        maxlen=10_000,
+                        approximate=True,
+                    )
                 DEAD_LETTERS.labels(self._service).inc()
         log.error("event went to the dead letters", entry=entry.id.decode(), reason=reason)
         self._dead_in_a_row.add((entry.stream, entry.id))
@@ -335,7 +337,8 @@ class Consumer:
             pipeline.xack(stream, self._service, *ids)
             if stream == self._retries:  # nobody else reads it
                 pipeline.xdel(stream, *ids)
-        await pipeline.execute()
+        async with _answered():
+            await pipeline.execute()
 
     async def _forget_for_ever(self) -> None:
         while True:
@@ -347,6 +350,11 @@ class Consumer:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("inbox clean-up failed", error=type(error).__name__)
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+
+def _answered(block: int | None = None) -> asyncio.Timeout:
+    """Bounds a command, which may wait for `block` ms by itself: this connection has no limits."""
+    return asyncio.timeout((block or 0) / 1000 + _ANSWER_SECONDS)
 
 
 # With RETURNING, SQLAlchemy would make one INSERT with as many VALUES of it: an array is faster.
