@@ -128,20 +128,20 @@ def of_user(events: Sequence[EventData], user_id: int) -> list[ReceivedEvent]:
 
 
 async def seen_by(stage: Stage, user_id: int) -> dict[str, Any]:
-    """All a user sees, but for numbers that were handed out on arrival."""
-    service = DashboardService(
-        stage.database, storage_total_bytes=1, now=lambda: NOON + timedelta(days=1)
-    )
+    """All a user sees, but for numbers handed out on arrival, and how long ago it was."""
+    service = DashboardService(stage.database, storage_total_bytes=1)
     reader, page = Reader(user_id, "fr"), PageRequest(200, None, None)
     projects = (await service.recent_projects(reader)).model_dump()["projects"]
     activities = (await service.recent_activity(reader, page)).model_dump()["activities"]
     notifications = (await service.notifications(reader, page)).model_dump()["notifications"]
     for each in projects:
+        each.pop("updated")
         if each["type"] == "conversation":
             each["id"] -= user_id * 10
             each["url"] = None
     for each in (*activities, *notifications):
         each.pop("id")
+        each.pop("time")
     return {
         "stats": await service.stats(user_id),
         "projects": projects,

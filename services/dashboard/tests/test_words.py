@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import resources
 
 import pytest
@@ -8,8 +8,6 @@ from webox_dashboard.words import times
 from webox_dashboard.words.kinds import ACTIVITIES, NOTIFICATIONS
 from webox_dashboard.words.languages import negotiate, translations
 from webox_dashboard.words.sizes import size
-
-NOW = datetime(2025, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +27,8 @@ NOW = datetime(2025, 11, 24, 12, tzinfo=UTC)
     ],
 )
 def test_times_in_french(past: dict[str, int], compact: str, short: str, long: str) -> None:
-    moment = NOW - timedelta(**past)
-    styles = (times.compact, times.short, times.long)
-    assert [times.ago(style, moment, NOW, "fr") for style in styles] == [compact, short, long]
+    age, styles = timedelta(**past), (times.compact, times.short, times.long)
+    assert [times.ago(style, age, "fr") for style in styles] == [compact, short, long]
 
 
 @pytest.mark.parametrize(
@@ -47,9 +44,8 @@ def test_times_in_french(past: dict[str, int], compact: str, short: str, long: s
     ],
 )
 def test_times_in_english(past: dict[str, int], compact: str, short: str, long: str) -> None:
-    moment = NOW - timedelta(**past)
-    styles = (times.compact, times.short, times.long)
-    assert [times.ago(style, moment, NOW, "en") for style in styles] == [compact, short, long]
+    age, styles = timedelta(**past), (times.compact, times.short, times.long)
+    assert [times.ago(style, age, "en") for style in styles] == [compact, short, long]
 
 
 @pytest.mark.parametrize(

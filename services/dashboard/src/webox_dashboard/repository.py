@@ -1,11 +1,12 @@
 """SQL that reads the read models. The owner is part of every query."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Interval,
     Select,
     Table,
     Text,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    type_coerce,
     update,
 )
 
@@ -49,6 +51,7 @@ class StoredProject(NamedTuple):
     name: str
     status: str
     updated_at: datetime
+    age: timedelta
 
 
 class StoredEntry(NamedTuple):
@@ -59,6 +62,7 @@ class StoredEntry(NamedTuple):
     origin: str
     details: dict[str, Any]
     created_at: datetime
+    age: timedelta
     read: bool
 
     @property
@@ -136,7 +140,13 @@ class DashboardRepository:
         columns = table.c
         wanted = (
             select(
-                columns.id, columns.kind, columns.origin, _details(table), columns.created_at, read
+                columns.id,
+                columns.kind,
+                columns.origin,
+                _details(table),
+                columns.created_at,
+                _age(columns.created_at),
+                read,
             )
             .select_from(table.outerjoin(product, _is_about(table)))
             .where(columns.user_id == user_id)
@@ -199,6 +209,7 @@ def _recent_products(user_id: int, limit: int) -> Select[Any]:
             func.coalesce(columns.name, columns.subject),
             case((published, "published"), else_="draft"),
             columns.seen_at,
+            _age(columns.seen_at),
         )
         .where(columns.user_id == user_id, columns.alive)
         .order_by(columns.seen_at.desc())
@@ -215,11 +226,17 @@ def _recent_conversations(user_id: int, limit: int) -> Select[Any]:
             columns.title,
             case((columns.archived, "archived"), else_="active"),
             columns.updated_at,
+            _age(columns.updated_at),
         )
         .where(*_shown_conversations(user_id))
         .order_by(columns.updated_at.desc())
         .limit(limit)
     )
+
+
+def _age(moment: ColumnElement[datetime]) -> ColumnElement[timedelta]:
+    """By the database's clock, which also gave most of the moments: ours may be wrong."""
+    return type_coerce(func.now() - moment, Interval)
 
 
 def _details(table: Table) -> ColumnElement[Any]:

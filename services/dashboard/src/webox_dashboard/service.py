@@ -1,7 +1,7 @@
 """What a user reads on the dashboard, and marks as read there."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +26,6 @@ from webox_dashboard.words.kinds import (
 )
 from webox_dashboard.words.languages import Language
 from webox_dashboard.words.sizes import size
-from webox_kit import clock
 from webox_kit.database import Database
 from webox_kit.errors import BadRequestError, NotFoundError
 from webox_kit.pagination import decode_cursor, encode_cursor, reject_both
@@ -49,16 +48,9 @@ class PageRequest:
 
 
 class DashboardService:
-    def __init__(
-        self,
-        database: Database,
-        *,
-        storage_total_bytes: int,
-        now: Callable[[], datetime] = clock.now,
-    ) -> None:
+    def __init__(self, database: Database, *, storage_total_bytes: int) -> None:
         self._database = database
         self._storage_total_bytes = storage_total_bytes
-        self._now = now
 
     async def stats(self, user_id: int) -> Stats:
         async with self._database.transaction() as session:
@@ -79,8 +71,7 @@ class DashboardService:
             found = await DashboardRepository(session).recent_projects(
                 reader.user_id, _RECENT_PROJECTS
             )
-        now = self._now()
-        return RecentProjects(projects=[_project(each, now, reader.language) for each in found])
+        return RecentProjects(projects=[_project(each, reader.language) for each in found])
 
     async def recent_activity(self, reader: Reader, request: PageRequest) -> RecentActivity:
         """A page of the activity list.
@@ -93,9 +84,8 @@ class DashboardService:
             found = await DashboardRepository(session).activities(
                 reader.user_id, limit=request.limit + 1, after=after, skip=request.skip
             )
-        now = self._now()
         return RecentActivity(
-            activities=[_activity(each, now, reader.language) for each in found[: request.limit]],
+            activities=[_activity(each, reader.language) for each in found[: request.limit]],
             next_cursor=_next_cursor("activity", reader, request, found),
         )
 
@@ -112,11 +102,8 @@ class DashboardService:
                 reader.user_id, limit=request.limit + 1, after=after, skip=request.skip
             )
             unread = await repository.unread(reader.user_id)
-        now = self._now()
         return Notifications(
-            notifications=[
-                _notification(each, now, reader.language) for each in found[: request.limit]
-            ],
+            notifications=[_notification(each, reader.language) for each in found[: request.limit]],
             unread_count=unread,
             next_cursor=_next_cursor("notifications", reader, request, found),
         )
@@ -141,7 +128,7 @@ class DashboardService:
             return Unread(unread_count=await repository.unread(user_id))
 
 
-def _project(found: StoredProject, now: datetime, language: Language) -> Project:
+def _project(found: StoredProject, language: Language) -> Project:
     looks = PROJECTS[found.type]
     number = project_id(found.subject)
     return Project.model_validate(
@@ -151,21 +138,21 @@ def _project(found: StoredProject, now: datetime, language: Language) -> Project
             "icon": looks["icon"],
             "name": found.name,
             "status": found.status,
-            "updated": times.ago(times.compact, found.updated_at, now, language),
+            "updated": times.ago(times.compact, found.age, language),
             "url": looks["url"].format(id=number),
             "updated_at": found.updated_at,
         }
     )
 
 
-def _activity(found: StoredEntry, now: datetime, language: Language) -> Activity:
+def _activity(found: StoredEntry, language: Language) -> Activity:
     words = ACTIVITIES[found.kind]
     return Activity.model_validate(
         {
             "icon": words.icon,
             "title": say(words.title, found.details, language),
             "description": say(words.description, found.details, language),
-            "time": times.ago(times.long, found.created_at, now, language),
+            "time": times.ago(times.long, found.age, language),
             "created_at": found.created_at,
             "type": found.kind,
             "id": found.id,
@@ -173,14 +160,14 @@ def _activity(found: StoredEntry, now: datetime, language: Language) -> Activity
     )
 
 
-def _notification(found: StoredEntry, now: datetime, language: Language) -> Notification:
+def _notification(found: StoredEntry, language: Language) -> Notification:
     words = NOTIFICATIONS[found.kind]
     return Notification(
         id=found.id,
         type=words.type,
         icon=NOTIFICATION_ICONS[words.type],
         message=say(words.message, found.details, language),
-        time=times.ago(times.short, found.created_at, now, language),
+        time=times.ago(times.short, found.age, language),
         read=found.read,
         created_at=found.created_at,
     )

@@ -1,7 +1,7 @@
 """How long ago something was, in the three styles of the dashboard."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from babel.dates import format_timedelta
@@ -14,9 +14,9 @@ TimeStyle = Callable[[int, int, Language], str]
 """Words for `count` units of so many seconds, in a language."""
 
 
-def ago(style: TimeStyle, moment: datetime, now: datetime, language: Language) -> str:
+def ago(style: TimeStyle, age: timedelta, language: Language) -> str:
     """Whole minutes, hours or days, rounded down; under a minute, and ahead of us, `Just now`."""
-    seconds = int((now - moment).total_seconds())
+    seconds = int(age.total_seconds())
     for unit in (_DAY, _HOUR, _MINUTE):
         if seconds >= unit:
             return style(seconds // unit, unit, language)
