@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webox_search.index.highlights import typos_between
+from webox_search.index.highlights import near_words
 from webox_search.index.parsing import Term, parse, typos_allowed
 from webox_search.index.plain import plain_text
 from webox_search.index.stems import words_and_forms
@@ -192,8 +192,10 @@ class TestTypos:
         ],
     )
     def test_they_are_counted(self, word: str, other: str, typos: int) -> None:
-        assert typos_between(word, other, at_most=5) == typos
+        for at_most in range(4):
+            assert bool(list(near_words(word, [other], at_most))) == (at_most >= typos)
 
     def test_to_the_nearest_beginning(self) -> None:
-        assert typos_between("stratgi", "strategique", at_most=2, prefix=True) == 1
-        assert typos_between("stratgi", "strategique", at_most=2) > 2
+        words = ["strategique", "stra", "tragi", "stratosphere", "stratgie"]
+        assert set(near_words("stratgi", words, 1, prefix=True)) == {"strategique", "stratgie"}
+        assert set(near_words("stratgi", words, 1)) == {"stratgie"}

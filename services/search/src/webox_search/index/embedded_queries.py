@@ -60,10 +60,6 @@ def all_after(kind: Kind, after: int) -> Query:
     return _above("message_id", max(after, TITLE))
 
 
-def with_keys(user_id: int, keys: Sequence[str]) -> Query:
-    return _boolean([_term("user_id", user_id), Query.term_set_query(SCHEMA, "key", keys)])
-
-
 def messages_of(user_id: int, conversation_id: int) -> Query:
     must = [_term("user_id", user_id), _term("conversation_id", conversation_id)]
     return _boolean(must, [_term("message_id", TITLE)])

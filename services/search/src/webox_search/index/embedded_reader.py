@@ -1,9 +1,8 @@
 """Searching the current generation of the embedded index."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import tantivy
 from tantivy import Query, Searcher
@@ -15,8 +14,6 @@ from webox_search.index.base import (
     Kind,
     Page,
     SearchQuery,
-    message_key,
-    title_key,
 )
 from webox_search.index.embedded_facets import conversations_of, count_facets
 from webox_search.index.embedded_queries import (
@@ -25,9 +22,8 @@ from webox_search.index.embedded_queries import (
     full_score,
     matching,
     messages_of,
-    with_keys,
+    titles_of,
 )
-from webox_search.index.embedded_schema import TITLE
 from webox_search.index.generations import Generations, commit_of, version_of
 from webox_search.index.highlights import Matcher
 from webox_search.index.parsing import ParsedQuery, parse
@@ -53,6 +49,7 @@ class EmbeddedReader:
         self._generations = generations
         self._lock = threading.Lock()
         self._index: tantivy.Index | None = None
+        self._path: Path | None = None
         self._generation: object = None
         self._commit: object = None
         self._version = 0
@@ -110,13 +107,13 @@ class EmbeddedReader:
         self._index = tantivy.Index.open(str(path))
         # The engine's own watching lags by half a second.
         self._index.config_reader("manual")
+        self._path = path
         self._generation = generation
         self._version = version_of(path)
         self._commit = None
 
     def _follow(self) -> None:
-        path = self._generations.current()
-        commit = commit_of(path) if path else None
+        commit = commit_of(self._path) if self._path else None
         if self._index is None or commit is None:
             self._index = None
             raise IndexUnavailableError("The search index is being built anew.")
@@ -190,7 +187,7 @@ class _Search:
         more = ranking.group(self._candidates(tolerant=True), tolerant=True)
         return ranking.merge(exact, more), wanted
 
-    def _candidates(self, *, tolerant: bool) -> list[Candidate]:
+    def _candidates(self, *, tolerant: bool) -> Iterator[Candidate]:
         parsed = self._chosen(tolerant)
         query = matching(parsed, self._query, self._within, tolerant=tolerant)
         hits = self._searcher.search(query, CANDIDATES_AT_MOST, count=False).hits
@@ -205,16 +202,16 @@ class _Search:
             hits,
             strict=True,
         )
-        return [
-            Candidate(
+        for conversation_id, message_id, created_at, (score, address) in columns:
+            as_typed = score >= full
+            yield Candidate(
                 conversation_id,
                 message_id or None,
                 created_at,
-                score - full if score >= full else score,
-                score >= full,
+                score - full if as_typed else score,
+                as_typed,
+                address,
             )
-            for conversation_id, message_id, created_at, (score, _) in columns
-        ]
 
     def _chosen(self, tolerant: bool) -> ParsedQuery:
         return self._parsed_tolerant if tolerant else self._parsed
@@ -224,50 +221,44 @@ class _Search:
 
     def _titles(self, groups: Sequence[Group]) -> dict[int, Found]:
         by_id = {each.conversation_id: each for each in groups}
-        stored = self._stored([title_key(each) for each in by_id])
-        return {each.conversation_id: self._found(by_id, each) for each in stored}
+        query = titles_of(self._query.user_id, list(by_id))
+        hits = self._searcher.search(query, len(by_id), count=False).hits if by_id else []
+        addresses = [address for _, address in hits]
+        columns = zip(
+            self._values("conversation_id", addresses),
+            self._values("created_at", addresses),
+            addresses,
+            strict=True,
+        )
+        return {
+            conversation_id: self._found(
+                by_id[conversation_id], Candidate(conversation_id, None, created_at, place=address)
+            )
+            for conversation_id, created_at, address in columns
+        }
 
     def _messages(self, groups: Sequence[Group]) -> dict[int, Found]:
-        by_id = {each.conversation_id: each for each in groups}
-        best = [message_key(each.best.message_id or TITLE) for each in groups if each.best]
-        openings = [self._opening(each.conversation_id) for each in groups if not each.best]
-        stored = [*self._stored(best), *chain.from_iterable(openings)]
-        return {each.conversation_id: self._found(by_id, each) for each in stored}
+        """Of each conversation the best that matches, or its first where none does."""
+        best = ((each, each.best or self._opening(each.conversation_id)) for each in groups)
+        return {
+            group.conversation_id: self._found(group, message)
+            for group, message in best
+            if message is not None
+        }
 
-    def _stored(self, keys: Sequence[str]) -> "list[_Stored]":
-        query = with_keys(self._query.user_id, keys)
-        hits = self._searcher.search(query, len(keys), count=False).hits if keys else []
-        return self._read([address for _, address in hits])
-
-    def _opening(self, conversation_id: int) -> "list[_Stored]":
+    def _opening(self, conversation_id: int) -> Candidate | None:
         """The conversation's first message, if it has any."""
         query = messages_of(self._query.user_id, conversation_id)
         hits = self._searcher.search(
             query, 1, count=False, order_by_field="message_id", order=tantivy.Order.Asc
         ).hits
-        return self._read([address for _, address in hits])
+        for _, address in hits:
+            (message_id,) = self._values("message_id", [address])
+            (created_at,) = self._values("created_at", [address])
+            return Candidate(conversation_id, message_id, created_at, place=address)
+        return None
 
-    def _read(self, addresses: list[tantivy.DocAddress]) -> "list[_Stored]":
-        columns = zip(
-            self._values("conversation_id", addresses),
-            self._values("message_id", addresses),
-            self._values("created_at", addresses),
-            map(self._text, addresses),
-            strict=True,
-        )
-        return [_Stored(*stored) for stored in columns]
-
-    def _text(self, address: tantivy.DocAddress) -> str:
-        return bytes(self._searcher.doc(address)["text"][0]).decode()
-
-    def _found(self, groups: Mapping[int, Group], stored: "_Stored") -> Found:
-        tolerant = groups[stored.conversation_id].tolerant
-        spans = self._matchers[tolerant].spans(stored.text)
-        return Found(stored.text, spans, stored.created_at, stored.message_id or None)
-
-
-class _Stored(NamedTuple):
-    conversation_id: int
-    message_id: int
-    created_at: int
-    text: str
+    def _found(self, group: Group, candidate: Candidate) -> Found:
+        text = bytes(self._searcher.doc(candidate.place)["text"][0]).decode()
+        spans = self._matchers[group.tolerant].spans(text)
+        return Found(text, spans, candidate.created_at, candidate.message_id)

@@ -1,7 +1,10 @@
 """Where a text matches a query, for engines that do not say it themselves."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from webox_search.index.base import Span
 from webox_search.index.parsing import ParsedQuery, Term
@@ -20,19 +23,20 @@ class Matcher:
     def spans(self, text: str) -> tuple[Span, ...]:
         """The matches in order, in code points of `text`; matches that touch are one."""
         if not self._phrases and (lower := aligned_lower(text)) is not None:
-            return tuple(_joined(list(self._of_written(lower))))
+            return tuple(_joined(self._of_written(lower)))
         found = list(words_with_places(text))
-        spans = {
-            (each.start, each.end) for each in found if self._verdicts[text[each.start : each.end]]
-        }
+        places = {(each.start, each.end): text[each.start : each.end] for each in found}
+        self._verdicts.judge(places.values())
+        spans = {place for place, written in places.items() if self._verdicts[written]}
         for term in self._phrases:
             spans.update(_of_phrase(term, found))
         return tuple(_joined(sorted(spans)))
 
-    def _of_written(self, lower: str) -> Iterator[Span]:
+    def _of_written(self, lower: str) -> list[Span]:
         # In a simple text words are Python's but for underscores.
-        found_in = self._candidates.finditer(lower.replace("_", " "))
-        return (found.span() for found in found_in if self._verdicts[found[0]])
+        found = list(self._candidates.finditer(lower.replace("_", " ")))
+        self._verdicts.judge(each[0] for each in found)
+        return [each.span() for each in found if self._verdicts[each[0]]]
 
 
 class _Verdicts(dict[str, bool]):
@@ -41,11 +45,11 @@ class _Verdicts(dict[str, bool]):
     def __init__(self, query: ParsedQuery, *, tolerant: bool) -> None:
         super().__init__()
         terms = [term for term in query.wanted if not term.is_phrase]
-        self._typed = {term.words[0] for term in terms}
         self._beginnings = tuple(term.words[0] for term in terms if term.prefix)
         self._forms = {
             form for term in terms if term.has_forms for form in (term.words[0], *term.forms)
         }
+        self._asked = {term.words[0] for term in terms} | self._forms
         self._forgiving = query.forgiving if tolerant else {}
 
     @property
@@ -56,52 +60,56 @@ class _Verdicts(dict[str, bool]):
         """
         if self._forgiving:
             return ""
-        letters = sorted({word[0] for word in (*self._typed, *self._forms)})
+        letters = sorted({word[0] for word in self._asked})
         return f"[{''.join(letters)}\x80-\U0010ffff]"
 
-    def __missing__(self, written: str) -> bool:
-        self[written] = verdict = self._matches(written)
-        return verdict
+    def judge(self, written: Iterable[str]) -> None:
+        """Have a verdict of each of these words."""
+        new = {each: word_and_forms(each) for each in set(written).difference(self)}
+        self.update({each: self._is_asked(*found) for each, found in new.items()})
+        if self._forgiving:
+            misspelt = self._misspelt([word for each, (word, _) in new.items() if not self[each]])
+            self.update({each: True for each, (word, _) in new.items() if word in misspelt})
 
-    def _matches(self, written: str) -> bool:
-        word, forms = word_and_forms(written)
+    def _is_asked(self, word: str, forms: Collection[str]) -> bool:
         return (
-            word in self._typed
+            word in self._asked
             or word.startswith(self._beginnings)
-            # Each shares a form with the other, or is one of it.
-            or (bool(self._forms) and (word in self._forms or not self._forms.isdisjoint(forms)))
-            or (bool(self._forgiving) and self._is_misspelt(word))
+            # Each has a form of the other.
+            or not self._forms.isdisjoint(forms)
         )
 
-    def _is_misspelt(self, word: str) -> bool:
-        return any(
-            _is_near(wanted, word, typos, prefix=wanted in self._beginnings)
+    def _misspelt(self, words: Sequence[str]) -> set[str]:
+        return {
+            near
             for wanted, typos in self._forgiving.items()
-        )
+            for near in near_words(wanted, words, typos, prefix=wanted in self._beginnings)
+        }
 
 
-def typos_between(word: str, other: str, at_most: int, *, prefix: bool = False) -> int:
-    """Edits from `word` to `other`, a swap of neighbours being one; over `at_most` is not exact.
+def near_words(
+    wanted: str, words: Sequence[str], typos: int, *, prefix: bool = False
+) -> Iterator[str]:
+    """Those that so many edits make of `wanted`; with `prefix`, whose beginning they make of it.
 
-    `prefix` compares with the nearest beginning of `other`. The optimal string alignment
-    distance (https://en.wikipedia.org/wiki/Damerau-Levenshtein_distance), row by row.
+    A swap of neighbours is one edit: the optimal string alignment distance.
     """
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for place, letter in enumerate(word, start=1):
-        earlier, before, row = before, row, [place]
-        for column, candidate in enumerate(other, start=1):
-            cost = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != candidate))
-            swapped = (
-                place > 1
-                and column > 1
-                and letter == other[column - 2]
-                and word[place - 2] == candidate
-            )
-            row.append(min(cost, earlier[column - 2] + 1) if swapped else cost)
-        if min(row) > at_most:
-            return at_most + 1
-    return min(row) if prefix else row[-1]
+    # Two beginnings of a word differ by their lengths, so who is near by one is so by another.
+    size, cutoff = (len(wanted), 2 * typos) if prefix else (None, typos)
+    likely = process.extract(
+        wanted,
+        [each[:size] for each in words],
+        scorer=OSA.distance,
+        score_cutoff=cutoff,
+        limit=None,
+    )
+    lengths = range(len(wanted) - typos, len(wanted) + typos + 1)
+    for _, edits, place in likely:
+        word = words[place]
+        if edits <= typos or any(
+            OSA.distance(wanted, word[:length], score_cutoff=typos) <= typos for length in lengths
+        ):
+            yield word
 
 
 def _of_phrase(term: Term, found: Sequence[Word]) -> Iterator[Span]:
@@ -113,15 +121,6 @@ def _of_phrase(term: Term, found: Sequence[Word]) -> Iterator[Span]:
             continue
         if all(found[place + index].text == word for index, word in enumerate(first)):
             yield from ((word.start, word.end) for word in found[place : place + size])
-
-
-def _is_near(word: str, other: str, typos: int, *, prefix: bool) -> bool:
-    too_short = len(other) < len(word) - typos
-    too_long = not prefix and len(other) > len(word) + typos
-    # A look at the letters spares most words the comparison.
-    if too_short or too_long or len(set(word).difference(other)) > typos:
-        return False
-    return typos_between(word, other, typos, prefix=prefix) <= typos
 
 
 def _joined(spans: Sequence[Span]) -> Iterator[Span]:

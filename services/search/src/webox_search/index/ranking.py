@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from webox_search.index.base import Facet, FacetCounts, Page, Row, SearchQuery, Span
 from webox_search.index.snippets import cut_snippet
@@ -19,14 +19,16 @@ Worth = tuple[bool, float]
 class Candidate(NamedTuple):
     """A document that matches. `message_id` is None for a title, `created_at` in epoch seconds.
 
-    `as_typed`: it has every word so, none only in another form.
+    `as_typed`: it has every word so, none only in another form. `place`: where the engine has it,
+    in the engine's terms.
     """
 
     conversation_id: int
     message_id: int | None
     created_at: int
-    score: float
+    score: float = 0.0
     as_typed: bool = True
+    place: Any = None
 
 
 @dataclass(slots=True)

@@ -46,6 +46,8 @@ def stems(written: str) -> tuple[str, ...]:
 
 def word_and_forms(written: str) -> tuple[str, Collection[str]]:
     """One word as it stands in a text: folded, and by what else it is found."""
+    if (known := _KNOWN.get(written)) is not None:
+        return known.word, known.stems
     if _HUMP.search(written):
         composed = unicodedata.normalize("NFC", written)
         known = _KNOWN[composed.casefold()]
