@@ -197,6 +197,19 @@ class TestFilters:
 
         assert await library.found("marketing", filters=Filters(folder="Vide")) == []
 
+    async def test_a_folder_of_however_many(self, library: Library) -> None:
+        """The embedded engine asks for few one by one, for more than a hundred at once."""
+        for number in range(101):
+            await library.conversation("plan", folder="beaucoup")
+            if number == 99:
+                assert (await library.page("plan", filters=Filters(folder="beaucoup"))).total == 100
+        await library.conversation("plan", folder="ailleurs")
+
+        page = await library.page("plan", filters=Filters(folder="beaucoup"), limit=100)
+
+        assert (page.total, len(page.rows)) == (101, 100)
+        assert {row.title for row in page.rows} == {"Sans titre"}
+
     async def test_role_and_provider_are_of_messages(self, library: Library) -> None:
         conversation = await library.conversation("marketing ?", "Le marketing.", title="marketing")
 

@@ -12,6 +12,8 @@ from webox_search.index.parsing import ParsedQuery, Term
 _EXACT, _MISSPELT = 3.0, 0.3
 _AS_TYPED = 10_000.0
 """What a word that is there as typed, or begins so, adds to the score: over any other score."""
+_LOOKED_UP_AT_MOST = 100
+"""So many terms are looked up one by one; for more, a walk over the vocabulary takes less."""
 
 
 def matching(
@@ -25,7 +27,7 @@ def matching(
         *(_wanted(term, forgiving) for term in parsed.wanted),
     ]
     if within is not None:
-        must.append(_unscored(Query.term_set_query(SCHEMA, "conversation_id", within)))
+        must.append(_unscored(_of_conversations(within)))
     must_not = [_unwanted(term) for term in parsed.unwanted]
     if query.filters.on_messages:
         must_not.append(_term("message_id", TITLE))
@@ -45,7 +47,7 @@ def conversations_matching(user_id: int, filters: Filters) -> Query:
 
 
 def titles_of(user_id: int, conversations: Sequence[int]) -> Query:
-    chosen = Query.term_set_query(SCHEMA, "conversation_id", conversations)
+    chosen = _of_conversations(conversations)
     return _boolean([_term("user_id", user_id), _term("message_id", TITLE), chosen])
 
 
@@ -63,6 +65,12 @@ def all_after(kind: Kind, after: int) -> Query:
 def messages_of(user_id: int, conversation_id: int) -> Query:
     must = [_term("user_id", user_id), _term("conversation_id", conversation_id)]
     return _boolean(must, [_term("message_id", TITLE)])
+
+
+def _of_conversations(ids: Sequence[int]) -> Query:
+    if 0 < len(ids) <= _LOOKED_UP_AT_MOST:
+        return _any(_term("conversation_id", each) for each in ids)
+    return Query.term_set_query(SCHEMA, "conversation_id", ids)
 
 
 def _message_filters(filters: Filters) -> Iterable[Query]:
