@@ -172,8 +172,11 @@ async def _one_by_one(folder: Path) -> None:
     )
     for kind, some in times.items():
         print(f"    {kind}: {_quantiles(some)}; of CPU {_quantiles(cpu[kind])}")
-    memory = psutil.Process().memory_info().rss / 1e6
-    print(f"memory of the process that serves: {memory:.0f} MB (under 400), the bench's included")
+    memory = psutil.Process().memory_info()
+    print(
+        f"memory of the process that serves: {memory.rss / 1e6:.0f} MB (under 400), the bench's "
+        f"included; {memory.shared / 1e6:.0f} of them are the index's and programs' files, mapped"
+    )
 
 
 def _ask_under_load(folder: Path) -> None:

@@ -62,18 +62,13 @@ class ProviderChooser:
 
     def _available(self, name: str) -> Provider:
         provider = self._registry.find(name)
+        if provider is not None and provider.available:
+            return provider
+        why = f"There is no provider {name!r}."
+        if provider is not None:
+            why = f"{name} is not available ({provider.reason})."
         can_be_had = _list([each.name for each in self._registry.available()])
-        if provider is None:
-            raise _bad(
-                "#/selected_providers",
-                f"There is no provider {name!r}. These can be asked: {can_be_had}.",
-            )
-        if not provider.available:
-            raise _bad(
-                "#/selected_providers",
-                f"{name} is not available ({provider.reason}). These can be asked: {can_be_had}.",
-            )
-        return provider
+        raise _bad("#/selected_providers", f"{why} These can be asked: {can_be_had}.")
 
     def _defaults(self, usual: Sequence[str]) -> list[Provider]:
         """The user's that are available now, in their order, else the configured ones."""

@@ -1,7 +1,6 @@
 """SQL of sending, and of reading a message."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, delete, exists, func, select
@@ -143,10 +142,10 @@ def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) 
         "of_user": new.user_id,
         "content": new.content,
         "preview": new.preview,
-        **asdict(new.asking),
+        **vars(new.asking),
         "most_unfinished": most_unfinished - len(new.choices),
         "choices": [
-            asdict(choice) | {"position": number, "reserved": str(choice.reserved)}
+            vars(choice) | {"position": number, "reserved": str(choice.reserved)}
             for number, choice in enumerate(new.choices)
         ],
         # The last of them has the conversation's version, each before it one less.
@@ -154,7 +153,7 @@ def _values(new: NewMessage, most_unfinished: int, events: Sequence[EventData]) 
             draft(event, source="chat") | {"behind": len(events) - number}
             for number, event in enumerate(events, start=1)
         ],
-    } | (asdict(new.once) if new.once else {})
+    } | (vars(new.once) if new.once else {})
 
 
 _MESSAGE_ID = bindparam("message_id", type_=BigInteger)
