@@ -62,9 +62,6 @@ class HotConnections:
             await connection.close()
 
     async def _enter(self) -> None:
-        if not self._room.locked():
-            await self._room.acquire()  # at once, with no clock to be set for it
-            return
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await self._room.acquire()
