@@ -72,6 +72,12 @@ class OneAtATime:
         ).consume()
 
 
+@pytest.fixture
+def impatient_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webox_kit.consumer._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("webox_kit.consumer._BLOCK_MS", 100)
+
+
 class TestConsumer:
     async def test_waits_while_redis_is_away(
         self, database: Database, redis: Redis, redis_proxy: Proxy, proxied_redis_url: str
@@ -89,16 +95,14 @@ class TestConsumer:
         assert await rows(database, "SELECT 1 FROM dead_letter") == []
         await client.aclose()
 
+    @pytest.mark.usefixtures("impatient_consumer")
     async def test_notices_a_redis_that_stopped_answering(
         self,
         database: Database,
         redis: Redis,
         redis_proxy: Proxy,
         proxied_redis_url: str,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("webox_kit.consumer._ANSWER_SECONDS", 0.2)
-        monkeypatch.setattr("webox_kit.consumer._BLOCK_MS", 100)
         client = connect_blocking(proxied_redis_url)
         async with running(make_consumer(database, client).run()):
             await append(redis, wire("before"))
@@ -110,17 +114,14 @@ class TestConsumer:
             await eventually(lambda: effects_contain(database, "after"))
         await client.aclose()
 
+    @pytest.mark.usefixtures("impatient_consumer")
     async def test_notices_a_redis_that_stops_answering_before_events_are_acknowledged(
         self,
         database: Database,
         redis: Redis,
         redis_proxy: Proxy,
         proxied_redis_url: str,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("webox_kit.consumer._ANSWER_SECONDS", 0.2)
-        monkeypatch.setattr("webox_kit.consumer._BLOCK_MS", 100)
-
         async def handle(session: Session, events: Sequence[ReceivedEvent]) -> None:
             await HANDLE_STARTED(session, events)
             if any(event.envelope.data["title"] == "before" for event in events):

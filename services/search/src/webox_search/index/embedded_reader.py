@@ -1,7 +1,7 @@
 """Searching the current generation of the embedded index."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import tantivy
@@ -187,7 +187,7 @@ class _Search:
         more = ranking.group(self._candidates(tolerant=True), tolerant=True)
         return ranking.merge(exact, more), wanted
 
-    def _candidates(self, *, tolerant: bool) -> Iterator[Candidate]:
+    def _candidates(self, *, tolerant: bool) -> list[Candidate]:
         parsed = self._chosen(tolerant)
         query = matching(parsed, self._query, self._within, tolerant=tolerant)
         hits = self._searcher.search(query, CANDIDATES_AT_MOST, count=False).hits
@@ -202,16 +202,17 @@ class _Search:
             hits,
             strict=True,
         )
-        for conversation_id, message_id, created_at, (score, address) in columns:
-            as_typed = score >= full
-            yield Candidate(
+        return [
+            Candidate(
                 conversation_id,
                 message_id or None,
                 created_at,
-                score - full if as_typed else score,
-                as_typed,
+                score - full if score >= full else score,
+                score >= full,
                 address,
             )
+            for conversation_id, message_id, created_at, (score, address) in columns
+        ]
 
     def _chosen(self, tolerant: bool) -> ParsedQuery:
         return self._parsed_tolerant if tolerant else self._parsed
@@ -252,11 +253,12 @@ class _Search:
         hits = self._searcher.search(
             query, 1, count=False, order_by_field="message_id", order=tantivy.Order.Asc
         ).hits
-        for _, address in hits:
-            (message_id,) = self._values("message_id", [address])
-            (created_at,) = self._values("created_at", [address])
-            return Candidate(conversation_id, message_id, created_at, place=address)
-        return None
+        if not hits:
+            return None
+        _, address = hits[0]
+        (message_id,) = self._values("message_id", [address])
+        (created_at,) = self._values("created_at", [address])
+        return Candidate(conversation_id, message_id, created_at, place=address)
 
     def _found(self, group: Group, candidate: Candidate) -> Found:
         text = bytes(self._searcher.doc(candidate.place)["text"][0]).decode()

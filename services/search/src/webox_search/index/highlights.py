@@ -75,7 +75,7 @@ class _Verdicts(dict[str, bool]):
         return (
             word in self._asked
             or word.startswith(self._beginnings)
-            # Each has a form of the other.
+            # They share a form.
             or not self._forms.isdisjoint(forms)
         )
 
@@ -94,7 +94,7 @@ def near_words(
 
     A swap of neighbours is one edit: the optimal string alignment distance.
     """
-    # Two beginnings of a word differ by their lengths, so who is near by one is so by another.
+    # A letter more or fewer is an edit: who is near by another beginning is not far by this one.
     size, cutoff = (len(wanted), 2 * typos) if prefix else (None, typos)
     likely = process.extract(
         wanted,
