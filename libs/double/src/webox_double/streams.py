@@ -98,10 +98,16 @@ async def _ok(response: web.StreamResponse, answer: Answer) -> None:
 async def _demo(response: web.StreamResponse, answer: Answer) -> None:
     pause = DEMO_SECONDS / max(len(answer.pieces), 1)
     await _send(response, answer.opening())
-    for chunk in answer.chunks():
+    began = asyncio.get_running_loop().time()
+    for number, chunk in enumerate(answer.chunks(), start=1):
         await response.write(chunk)
-        await asyncio.sleep(pause)
+        await _until(began + number * pause)
     await _send(response, answer.closing())
+
+
+async def _until(moment: float) -> None:
+    """Sleeps until the loop's time `moment`: what was late once makes nothing after it late."""
+    await asyncio.sleep(moment - asyncio.get_running_loop().time())
 
 
 async def _hang_mid(response: web.StreamResponse, answer: Answer) -> None:
@@ -172,11 +178,10 @@ async def _paced(response: web.StreamResponse, answer: Answer) -> None:
     count, pause = answer.behaviour.argument(0, 20), answer.behaviour.argument(1, 50) / 1000
     event = answer.wire.chunk(answer.question, PLACE_OF_A_PIECE)
     before, _, after = event.partition(PLACE_OF_A_PIECE.encode())
-    loop = asyncio.get_running_loop()
-    began, pieces = loop.time(), []
+    began, pieces = asyncio.get_running_loop().time(), []
     await _send(response, answer.opening())
     for number in range(int(count)):
-        await asyncio.sleep(began + number * pause - loop.time())
+        await _until(began + number * pause)
         pieces.append(f"{number}:{time.time_ns()} ")
         await response.write(before + pieces[-1].encode() + after)
     await _send(response, answer.wire.closing(answer.question, "".join(pieces), "stop"))
